@@ -5,11 +5,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 # `up` needs the build set only, but what has the dev set keeps it.
 SET := $(if $(wildcard .venv/.dev),dev,build)
-TYPED := services gateway tests protos/compile.py
 
 TMP := .maitred/tmp
 
 export TMPDIR := $(CURDIR)/$(TMP)
+export BUF_CACHE_DIR := $(CURDIR)/.maitred/cache/buf
 
 .PHONY: up
 up: .venv/.$(SET) gen  ## start everything and seed the demo tenants
@@ -18,6 +18,29 @@ up: .venv/.$(SET) gen  ## start everything and seed the demo tenants
 .PHONY: test
 test: .venv/.dev gen  ## all tests, acceptance tests at reduced size
 	@$(BIN)/pytest $(ARGS)
+
+.PHONY: lint
+lint: .venv/.dev gen  ## format, lint, types, layers and contracts
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/buf format --diff --exit-code protos
+	$(BIN)/python protos/compile.py --image $(TMP)/image.binpb
+	$(BIN)/buf lint $(TMP)/image.binpb --config buf.yaml
+	@$(MAKE) --no-print-directory breaking
+
+# The baseline is the last tag's contracts, compiled by today's script.
+.PHONY: breaking
+breaking:
+	@tag=$$(git describe --tags --abbrev=0 2>/dev/null) || { echo "buf breaking: no tag yet, nothing to compare with"; exit 0; }; \
+	rm -rf $(TMP)/baseline && mkdir $(TMP)/baseline && git archive $$tag protos/maitred | tar -x -C $(TMP)/baseline && \
+	$(BIN)/python protos/compile.py --image $(TMP)/baseline.binpb $(TMP)/baseline/protos && \
+	$(BIN)/buf breaking $(TMP)/image.binpb --against $(TMP)/baseline.binpb --config buf.yaml
+
+.PHONY: cov
+cov: .venv/.dev gen  ## the tests with line coverage
+	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 .PHONY: gen
 gen: protos/gen/.inputs  ## compile the contracts into protos/gen

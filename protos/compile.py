@@ -50,8 +50,13 @@ TOOLS = (
     "protovalidate",
 )
 # googleapis ships no typing marker and the published stubs of `google` clash with grpc's.
-STUBBED = ("google/api/annotations", "google/api/http", "google/rpc/status")
-STUBBED += ("google/rpc/code", "google/rpc/error_details")
+STUBBED = (
+    "google/api/annotations",
+    "google/api/http",
+    "google/rpc/code",
+    "google/rpc/error_details",
+    "google/rpc/status",
+)
 
 
 class ContractsBuildHook(BuildHookInterface[Any]):
@@ -287,7 +292,7 @@ class EventSchema:
         return options.Extensions[rules] if options.HasExtension(rules) else None
 
     def _field(self, field: FieldDescriptor, rules: Any) -> dict[str, Any]:
-        comment = self._comments.get(f"{field.containing_type.full_name}.{field.name}")
+        comment = self._comments.get(field.full_name)
         described = {"description": comment} if comment else {}
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             entry = field.message_type.fields_by_name
@@ -302,9 +307,9 @@ class EventSchema:
 
     def _value(self, field: FieldDescriptor, rules: Any) -> dict[str, Any]:
         kind = field.cpp_type
-        if kind == FieldDescriptor.CPPTYPE_MESSAGE:
+        if field.message_type is not None:
             return self._message(field.message_type)
-        if kind == FieldDescriptor.CPPTYPE_ENUM:
+        if field.enum_type is not None:
             refused = set(rules.enum.not_in) if rules else set()
             values = field.enum_type.values
             return {"type": "string", "enum": [v.name for v in values if v.number not in refused]}

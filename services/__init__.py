@@ -1,0 +1,1 @@
+"""The services, a package each; `chassis` lies below them and `assembly` above."""

@@ -1,0 +1,87 @@
+// Calls to the gateway, by the cookie of one credential (`guest-<slug>` or `staff-<slug>`).
+
+/** A failed call: the gateway's problem document (RFC 9457). */
+export class Problem extends Error {
+  constructor(status, document) {
+    super(document.detail || document.title || `The server answered ${status}.`);
+    this.status = status;
+    this.reason = document.reason || "";
+  }
+}
+
+/** A client bound to one credential; paths are below `/api/v1`. */
+export function connect(credential) {
+  const send = async (path, { method = "GET", body, headers = {}, signal } = {}) => {
+    const response = await fetch(`/api/v1${path}`, {
+      method,
+      signal,
+      credentials: "same-origin",
+      headers: {
+        ...(credential ? { "x-maitred-credential": credential } : {}),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    if (response.ok) return response;
+    throw new Problem(response.status, await response.json().catch(() => ({})));
+  };
+  return {
+    send,
+    json: async (path, options) => (await send(path, options)).json(),
+    /** An EventSource on the credential's events; it resumes by itself after a drop. */
+    events: () => new EventSource(`/api/v1/events?credential=${encodeURIComponent(credential)}`),
+  };
+}
+
+/** All items of a paged list: `member` is the list's field name. */
+export async function all(client, path, member) {
+  const items = [];
+  let token = "";
+  do {
+    const join = path.includes("?") ? "&" : "?";
+    const page = await client.json(`${path}${join}page_size=200&page_token=${encodeURIComponent(token)}`);
+    items.push(...(page[member] ?? []));
+    token = page.next_page_token ?? "";
+  } while (token);
+  return items;
+}
+
+/** Yields `{event, data}` of a `text/event-stream` response, data parsed as JSON. */
+export async function* frames(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    buffer += value;
+    let end;
+    while ((end = buffer.indexOf("\n\n")) >= 0) {
+      const frame = parseFrame(buffer.slice(0, end));
+      buffer = buffer.slice(end + 2);
+      if (frame.data !== undefined) yield frame;
+    }
+  }
+}
+
+function parseFrame(text) {
+  const frame = { event: "message", data: undefined };
+  for (const line of text.split("\n")) {
+    if (line.startsWith("event:")) frame.event = line.slice(6).trim();
+    if (line.startsWith("data:")) frame.data = JSON.parse(line.slice(5));
+  }
+  return frame;
+}
+
+/** Shows on `element` whether the event stream is open. */
+export function showLive(element, source) {
+  const set = (text, state) => {
+    element.textContent = text;
+    element.dataset.state = state;
+  };
+  source.addEventListener("open", () => set("live", "open"));
+  source.addEventListener("error", () => set("reconnecting", "closed"));
+}
+
+/** The tenant's slug, from `/t/{slug}` or `/t/{slug}/board`. */
+export const slug = () => decodeURIComponent(location.pathname.split("/")[2] ?? "");

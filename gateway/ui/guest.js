@@ -1,0 +1,185 @@
+// The guest's page: a chat beside the guest's own live orders.
+import { Problem, all, connect, frames, showLive, slug } from "./api.js";
+import { el } from "./dom.js";
+import { lines, shortNumber, statusOf, total } from "./order.js";
+
+const tenant = slug();
+const client = connect(`guest-${tenant}`);
+const view = Object.fromEntries(
+  ["tenant", "live", "messages", "hints", "composer", "text", "cart", "orders"].map((id) => [
+    id,
+    document.getElementById(id),
+  ]),
+);
+const orders = new Map();
+const sessionKey = () => `maitred-session-${tenant}`;
+let session = "";
+let busy = false;
+
+start().catch((problem) => say("problem", problem.message));
+
+async function start() {
+  const guest = await connect("").json("/auth/guest", { method: "POST", body: { tenant } });
+  view.tenant.textContent = guest.tenant.display_name;
+  document.title = `${guest.tenant.display_name} – order`;
+  await resume();
+  view.composer.addEventListener("submit", submitted);
+  view.text.focus();
+  hint();
+  follow();
+  for (const order of await all(client, "/orders", "orders")) orders.set(order.order_id, order);
+  showOrders();
+}
+
+/** Goes on with the conversation this browser had, or begins one. */
+async function resume() {
+  session = localStorage.getItem(sessionKey()) ?? "";
+  if (session) {
+    try {
+      const { cart } = await client.json(`/sessions/${session}`);
+      for (const turn of await all(client, `/sessions/${session}/messages`, "turns")) {
+        say("guest", turn.user_text);
+        if (turn.text) say("agent", turn.text);
+      }
+      showCart(cart);
+      return;
+    } catch (problem) {
+      if (!(problem instanceof Problem) || problem.status !== 404) throw problem;
+    }
+  }
+  session = (await client.json("/sessions", { method: "POST", body: {} })).session_id;
+  localStorage.setItem(sessionKey(), session);
+  showCart({});
+  say("agent", "Hello! What can I get you?");
+}
+
+async function hint() {
+  const { products = [] } = await client.json("/catalog");
+  const names = products.filter((product) => !product.unavailable).map((product) => product.name);
+  const pick = names.length > 6 ? `A ${names[1]} and a ${names[names.length - 3]}, please` : "";
+  for (const text of ["What do you have?", pick].filter(Boolean))
+    view.hints.append(el("button.hint", { type: "button", onclick: () => ask(text) }, text));
+}
+
+function submitted(event) {
+  event.preventDefault();
+  const text = view.text.value.trim();
+  if (text) ask(text);
+}
+
+async function ask(text) {
+  if (busy) return;
+  setBusy(true);
+  view.text.value = "";
+  view.hints.replaceChildren();
+  say("guest", text);
+  const answer = say("agent", "");
+  answer.classList.add("waiting");
+  const request = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  try {
+    await answerTo(text, request, answer);
+  } catch (problem) {
+    await recover(problem, request, answer);
+  } finally {
+    answer.classList.remove("waiting");
+    setBusy(false);
+  }
+}
+
+async function answerTo(text, request, answer) {
+  const response = await client.send(`/sessions/${session}/messages`, {
+    method: "POST",
+    body: { text, request_id: request },
+    headers: { accept: "text/event-stream" },
+  });
+  for await (const { event, data } of frames(response)) {
+    if (event === "token") append(answer, data.text);
+    if (event === "cart") showCart(data);
+    if (event === "order") keep(data);
+    if (event === "error") throw new Problem(data.status, data);
+    if (event === "done") return;
+  }
+  throw new TypeError("The answer broke off.");
+}
+
+/** A broken stream is no lost turn: the stored one is read; a refused one is said. */
+async function recover(problem, request, answer) {
+  if (!(problem instanceof Problem)) {
+    const turn = await client
+      .json(`/sessions/${session}/messages/${encodeURIComponent(request)}`)
+      .catch(() => null);
+    if (turn?.text) {
+      answer.textContent = turn.text;
+      showCart(turn.cart ?? {});
+      if (turn.order) keep(turn.order);
+      return;
+    }
+  }
+  answer.className = "problem";
+  answer.textContent = `${problem.message} Please try again.`;
+}
+
+/** Live orders: an event says which order moved, the order itself is read again. */
+function follow() {
+  const source = client.events();
+  showLive(view.live, source);
+  source.addEventListener("order", async (event) => {
+    const { data } = JSON.parse(event.data);
+    keep(await client.json(`/orders/${data.order_id}`));
+  });
+  source.addEventListener("reset", async () => {
+    for (const order of await all(client, "/orders", "orders")) keep(order);
+  });
+}
+
+function keep(order) {
+  const known = orders.get(order.order_id);
+  if (known && Number(known.version) > Number(order.version)) return;
+  orders.set(order.order_id, order);
+  showOrders();
+}
+
+function showOrders() {
+  const newest = [...orders.values()].sort((a, b) => (a.create_time < b.create_time ? 1 : -1));
+  view.orders.replaceChildren(
+    ...(newest.length ? newest.map(card) : [el("p.empty", {}, "Nothing ordered yet.")]),
+  );
+}
+
+function card(order) {
+  const status = statusOf(order);
+  return el(
+    "article.order",
+    { data: { status } },
+    el("header", {}, el("strong", {}, `#${shortNumber(order)}`), el("span.status", { data: { status } }, status)),
+    lines(order, order.currency_code),
+    total(order),
+  );
+}
+
+function showCart(cart) {
+  view.cart.replaceChildren(
+    ...((cart?.lines ?? []).length
+      ? [lines(cart, cart.currency_code), total(cart)].filter(Boolean)
+      : [el("p.empty", {}, "Empty. Just say what you would like.")]),
+  );
+}
+
+function say(who, text) {
+  const message = el(`li.${who}`, {}, text);
+  view.messages.append(message);
+  view.messages.scrollTop = view.messages.scrollHeight;
+  return message;
+}
+
+function append(message, text) {
+  message.classList.remove("waiting");
+  message.append(text);
+  view.messages.scrollTop = view.messages.scrollHeight;
+}
+
+function setBusy(state) {
+  busy = state;
+  view.composer.querySelector("button").disabled = state;
+  if (!state) view.text.focus();
+}

@@ -1,0 +1,51 @@
+// Carts and orders as people read them.
+import { el, money } from "./dom.js";
+
+/** The statuses of an order in the order it passes through them. */
+export const STATUSES = ["placed", "accepted", "preparing", "ready", "completed", "cancelled"];
+
+/** `ORDER_STATUS_READY` and `ready` alike as `ready`. */
+export const statusOf = (order) => order.status.replace("ORDER_STATUS_", "").toLowerCase();
+
+/** A list of lines with what was chosen for each; defaults are left unsaid. */
+export function lines(of, currency) {
+  return el("ul.lines", {}, ...(of.lines ?? []).map((line) => lineOf(line, currency)), ...choices(of));
+}
+
+/** A short number people can call out. */
+export const shortNumber = (order) => order.order_id.slice(-4).toUpperCase();
+
+/** The total of a cart or an order, empty where nothing has a price. */
+export function total(of) {
+  if (!of.currency_code || Number(of.total_minor ?? 0) === 0) return null;
+  return el("p.total", {}, el("span", {}, "Total"), el("strong", {}, money(of.total_minor, of.currency_code)));
+}
+
+function lineOf(line, currency) {
+  const chosen = (line.options ?? []).filter((option) => !option.is_default);
+  const details = [
+    ...chosen.map((option) => counted(option.option_name, option.quantity)),
+    ...(line.add_ons ?? []).map((addOn) => counted(addOn.add_on_name, addOn.quantity)),
+  ];
+  return el(
+    "li",
+    {},
+    el("span.count", {}, `${line.quantity}×`),
+    el(
+      "span.what",
+      {},
+      line.product_name,
+      details.length ? el("small", {}, details.join(", ")) : null,
+      line.note ? el("small.note", {}, `“${line.note}”`) : null,
+    ),
+    Number(line.total_minor ?? 0) ? el("span.price", {}, money(line.total_minor, currency)) : null,
+  );
+}
+
+const counted = (name, quantity) => ((quantity ?? 1) > 1 ? `${quantity}× ${name}` : name);
+
+function choices(of) {
+  return (of.order_choices ?? [])
+    .filter((choice) => !choice.is_default)
+    .map((choice) => el("li.choice", {}, choice.option_name));
+}

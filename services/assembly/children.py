@@ -1,0 +1,115 @@
+"""Child processes that never outlive the supervisor.
+
+Servers written elsewhere are executed (`services.assembly.embedded`); our own targets are forked
+from the supervisor, which has imported them once: a fork costs milliseconds and shares the
+memory of the imports. So nothing that holds a thread, an event loop or a gRPC object may exist
+before the fork.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
+INHERITED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+
+# Runs the child: gets the call that reports readiness, returns the exit status.
+Body = Callable[[Callable[[], None]], int]
+
+
+class Child(Protocol):
+    """A started process."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None:
+        """The exit status (negative: the signal that ended it), None while it runs."""
+        ...
+
+
+class Forked:
+    """A child forked from this process; it says through a pipe when it is ready."""
+
+    def __init__(self, pid: int, ready: int) -> None:
+        self.pid = pid
+        self._ready = ready
+        self._said_ready = False
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        """See `Child.poll`."""
+        if self._status is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            if ended:
+                self._status = os.waitstatus_to_exitcode(status)
+                os.close(self._ready)
+        return self._status
+
+    def is_ready(self) -> bool:
+        """Whether the child has reported readiness (and not ended since)."""
+        if not self._said_ready and self._status is None:
+            readable, _, _ = select.select([self._ready], [], [], 0)
+            self._said_ready = bool(readable) and os.read(self._ready, 1) != b""
+        return self._said_ready and self._status is None
+
+
+def fork(name: str, body: Body, log: Path, environ: Mapping[str, str]) -> Forked:
+    """Start `body` in a child with a session of its own, its output appended to `log`.
+
+    The child gets SIGTERM when this process dies (Linux), none of our descriptors, and `environ`
+    as its whole environment.
+    """
+    parent = os.getpid()
+    ready, notify = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        os.close(notify)
+        return Forked(pid, ready)
+    status = 1
+    try:
+        _detach(name, parent, log, keep=notify)
+        os.environ.clear()
+        os.environ.update(environ)
+        status = body(lambda: _report(notify))
+    except SystemExit as exit_:
+        status = exit_.code if isinstance(exit_.code, int) else 1
+    except BaseException:  # noqa: BLE001  nothing may unwind into the parent's frames
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _report(notify: int) -> None:
+    os.write(notify, b"1")
+
+
+def _detach(name: str, parent: int, log: Path, keep: int) -> None:
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    for inherited in INHERITED_SIGNALS:
+        signal.signal(inherited, signal.SIG_DFL)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.closerange(3, keep)
+    os.closerange(keep + 1, os.sysconf("SC_OPEN_MAX"))
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
+        libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        if os.getppid() != parent:  # it died before the line above
+            os._exit(1)

@@ -1,0 +1,122 @@
+"""Postgres and Valkey for a test run, and databases in them."""
+
+import fcntl
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGINT, SIGTERM, Signals
+from typing import TextIO
+
+import psycopg
+from psycopg import sql
+
+from services.assembly.embedded import EmbeddedPostgres, EmbeddedValkey, Server
+from services.assembly.home import CHECKOUT, Home
+from services.assembly.network import free_port
+
+TESTS_HOME = CHECKOUT / ".maitred" / "test"
+START_S = 60.0
+
+
+@contextmanager
+def claim_home(under: Path = TESTS_HOME) -> Iterator[Home]:
+    """The first state folder below `under` that no other test run uses at this moment.
+
+    Folders are kept, so that the next run finds a Postgres cluster already made.
+    """
+    for number in itertools.count(1):
+        home = Home(under / str(number)).ensure()
+        with home.lock.open("w") as lock:
+            if _locked(lock):
+                yield home
+                return
+
+
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def running(server: Server, stop_signal: Signals, seconds: float = START_S) -> Iterator[None]:
+    """The server, ready, for as long as the block lasts."""
+    server.prepare()
+    process = server.start()
+    try:
+        deadline = time.monotonic() + seconds
+        while not server.is_ready(process.pid):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{server} did not start: exit status {process.poll()}")
+            time.sleep(0.01)
+        yield
+    finally:
+        process.send_signal(stop_signal)
+        process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The servers of a test run.
+
+    Attributes:
+        postgres_url: the migrator's, on the database `maitred`, which tests leave alone.
+        redis_url: database 0 of a Valkey of our own.
+    """
+
+    postgres_url: str
+    redis_url: str
+
+    def url_of(self, database: str) -> str:
+        """The migrator's URL on another database of the same server."""
+        return f"{self.postgres_url.rpartition('/')[0]}/{database}"
+
+    def create_database(self, name: str, template: str = "template0") -> str:
+        """Create a database, in place of any of that name, as a copy of `template`; its URL."""
+        with psycopg.connect(self.postgres_url, autocommit=True) as connection:
+            _drop(connection, name)
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
+            )
+        return self.url_of(name)
+
+    def drop_database(self, name: str) -> None:
+        with psycopg.connect(self.postgres_url, autocommit=True) as connection:
+            _drop(connection, name)
+
+    def drop_leftovers(self) -> None:
+        """Drop what a killed run has left behind: every database but the server's own."""
+        with psycopg.connect(self.postgres_url, autocommit=True) as connection:
+            left = connection.execute(
+                "SELECT datname FROM pg_database"
+                " WHERE NOT datistemplate AND datname NOT IN ('postgres', 'maitred')"
+            ).fetchall()
+            for (name,) in left:
+                _drop(connection, name)
+
+
+def _drop(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
+    connection.execute(
+        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    )
+
+
+@contextmanager
+def start_servers() -> Iterator[Servers]:
+    """Both servers, in a state folder of this run's own, until the block ends."""
+    with ExitStack() as stack:
+        home = stack.enter_context(claim_home())
+        postgres = EmbeddedPostgres(home, free_port(0))
+        valkey = EmbeddedValkey(home, free_port(0))
+        stack.enter_context(running(postgres, SIGINT))
+        stack.enter_context(running(valkey, SIGTERM))
+        servers = Servers(postgres.url, valkey.url)
+        servers.drop_leftovers()
+        yield servers

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from services.orders.carts.cart import AddOnSelection, Cart, CartLine, Selection
-from services.orders.catalog.model import Catalog, OptionKind
 
 MAX_LINE_QUANTITY = 99
 
@@ -27,21 +26,9 @@ class AddLine:
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
-    """Change one line; what is left at its default stays as it is.
+    """Put ``line`` in the place of the line that has its id."""
 
-    ``quantity`` is the new quantity. ``selections`` and ``add_ons`` are set over what the
-    line has (an add-on with quantity 0 is taken off); ``unset_groups`` returns option groups
-    to their default. With ``units`` only so many units change and become a line of their own.
-    """
-
-    line_id: str
-    product_id: str | None = None
-    quantity: int | None = None
-    units: int | None = None
-    selections: tuple[Selection, ...] = ()
-    unset_groups: tuple[str, ...] = ()
-    add_ons: tuple[AddOnSelection, ...] = ()
-    note: str | None = None
+    line: CartLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +55,7 @@ class ClearCart:
 Operation = AddLine | ChangeLine | RemoveLine | SetOrderChoice | ClearCart
 
 
-def apply(cart: Cart, operations: Iterable[Operation], catalog: Catalog) -> Cart:
+def apply(cart: Cart, operations: Iterable[Operation]) -> Cart:
     """Return the cart after the operations, in order.
 
     Lines that became identical are one line. New lines are numbered from the highest number
@@ -76,24 +63,25 @@ def apply(cart: Cart, operations: Iterable[Operation], catalog: Catalog) -> Cart
     change nothing.
     """
     for operation in operations:
-        cart = _apply_one(cart, operation, catalog)
+        cart = _apply_one(cart, operation)
     return cart
 
 
-def _apply_one(cart: Cart, operation: Operation, catalog: Catalog) -> Cart:
+def _apply_one(cart: Cart, operation: Operation) -> Cart:
     match operation:
         case AddLine():
             line = CartLine(
                 line_id=_next_line_id(cart),
                 product_id=operation.product_id,
                 quantity=operation.quantity,
-                selections=_set_selections((), operation.selections, catalog),
-                add_ons=_set_add_ons((), operation.add_ons),
+                selections=operation.selections,
+                add_ons=operation.add_ons,
                 note=operation.note,
             )
             return _with_lines(cart, (*cart.lines, line))
-        case ChangeLine():
-            return _change_line(cart, operation, catalog)
+        case ChangeLine(line=new):
+            lines = tuple(new if old.line_id == new.line_id else old for old in cart.lines)
+            return _with_lines(cart, lines)
         case RemoveLine():
             return _remove_units(cart, operation)
         case SetOrderChoice():
@@ -101,65 +89,6 @@ def _apply_one(cart: Cart, operation: Operation, catalog: Catalog) -> Cart:
             return replace(cart, order_choices=MappingProxyType(choices))
         case ClearCart():
             return Cart()
-
-
-def _change_line(cart: Cart, change: ChangeLine, catalog: Catalog) -> Cart:
-    line = cart.line(change.line_id)
-    if line is None:
-        return cart
-    if change.units is not None and change.units < line.quantity:
-        rest = replace(line, quantity=line.quantity - change.units)
-        part = replace(line, line_id=_next_line_id(cart), quantity=change.units)
-        changed = _changed(part, change, catalog)
-        position = cart.lines.index(line)
-        return _with_lines(cart, (*cart.lines[:position], rest, changed, *cart.lines[position + 1 :]))
-    changed = _changed(line, change, catalog)
-    return _with_lines(cart, tuple(changed if old is line else old for old in cart.lines))
-
-
-def _changed(line: CartLine, change: ChangeLine, catalog: Catalog) -> CartLine:
-    selections = tuple(s for s in line.selections if s.group_id not in change.unset_groups)
-    add_ons = line.add_ons
-    product_id = line.product_id
-    if change.product_id is not None and change.product_id != product_id:
-        product_id = change.product_id
-        product = catalog.products_by_id[product_id]
-        selections = tuple(s for s in selections if s.group_id in product.option_group_ids)
-        add_ons = tuple(a for a in add_ons if a.add_on_id in product.add_on_ids)
-    return replace(
-        line,
-        product_id=product_id,
-        quantity=line.quantity if change.quantity is None else change.quantity,
-        selections=_set_selections(selections, change.selections, catalog),
-        add_ons=_set_add_ons(add_ons, change.add_ons),
-        note=line.note if change.note is None else change.note,
-    )
-
-
-def _set_selections(
-    old: tuple[Selection, ...], new: tuple[Selection, ...], catalog: Catalog
-) -> tuple[Selection, ...]:
-    kept = list(old)
-    for selection in new:
-        group = catalog.groups_by_id[selection.group_id]
-        one = group.kind is OptionKind.ONE
-        kept = [
-            s
-            for s in kept
-            if s.group_id != selection.group_id or not (one or s.option_id == selection.option_id)
-        ]
-        is_default = selection.option_id in group.default_option_ids
-        if selection.quantity > 0 or is_default:
-            kept.append(selection)
-    return tuple(sorted(kept, key=lambda s: (s.group_id, s.option_id)))
-
-
-def _set_add_ons(
-    old: tuple[AddOnSelection, ...], new: tuple[AddOnSelection, ...]
-) -> tuple[AddOnSelection, ...]:
-    quantities = {a.add_on_id: a.quantity for a in old}
-    quantities.update({a.add_on_id: a.quantity for a in new})
-    return tuple(AddOnSelection(id_, n) for id_, n in sorted(quantities.items()) if n > 0)
 
 
 def _remove_units(cart: Cart, removal: RemoveLine) -> Cart:
@@ -187,7 +116,11 @@ def _with_lines(cart: Cart, lines: tuple[CartLine, ...]) -> Cart:
 
 
 def _alike(line: CartLine, other: CartLine) -> bool:
-    return replace(line, line_id=other.line_id, quantity=other.quantity) == other
+    return _content(line) == _content(other)
+
+
+def _content(line: CartLine) -> tuple[object, ...]:
+    return (line.product_id, frozenset(line.selections), frozenset(line.add_ons), line.note)
 
 
 def _next_line_id(cart: Cart) -> str:

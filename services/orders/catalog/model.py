@@ -1,7 +1,6 @@
 """A tenant's catalog as a value: what can be sold, how it can be varied, what it costs.
 
-Prices are integers in the minor unit of ``Catalog.currency``. A catalog without prices
-(``Catalog.currency == ""``) is valid: orders are taken, totals are not shown.
+Prices are integers in the minor unit of ``Catalog.currency``.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,0 +1,105 @@
+"""Text to tokens that remember where they stood.
+
+Contractions are opened ("isn't" is two tokens over one span), number words become digits, and
+spellings that differ only in case, accents, hyphens or plural end up the same.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from services.orders.carts.english import (
+    CONTRACTED_ENDINGS,
+    CONTRACTIONS,
+    NUMBERS,
+    TAKES_IS,
+    singular,
+)
+
+_PIECE = re.compile(
+    r"\d+(?:[.,]\d+)?\s?%|\d+\s?percent\b|w/o\b|w/|\d+(?:[.,]\d+)?|[^\W\d_]+(?:'[^\W\d_]+)*'?|[&+]|\S"
+)
+_STOPS = frozenset(".!?;:\n")
+_PAUSES = frozenset(",()-–—/\"…*")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word. ``norm`` is what it is compared by; ``number`` is its value if it is one."""
+
+    text: str
+    norm: str
+    start: int
+    end: int
+    number: int | None = None
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it ends a sentence."""
+        return self.norm in _STOPS
+
+    @property
+    def is_pause(self) -> bool:
+        """Whether it is punctuation inside a sentence."""
+        return self.norm in _PAUSES
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is neither."""
+        return not (self.is_stop or self.is_pause)
+
+
+def tokenize(text: str) -> tuple[Token, ...]:
+    """Return the tokens of a text, in order."""
+    tokens: list[Token] = []
+    plain = _plain(text)
+    for match in _PIECE.finditer(plain):
+        piece = match.group()
+        start, end = match.span()
+        if piece == "-" and _inside_word(plain, start):
+            continue
+        source = text[start:end]
+        tokens.extend(Token(source, norm, start, end, _number(norm)) for norm in _norms(piece))
+    return tuple(tokens)
+
+
+def words_of(phrase: str) -> tuple[str, ...]:
+    """Return the normalised words of a catalog phrase, punctuation left out."""
+    return tuple(token.norm for token in tokenize(phrase) if token.is_word)
+
+
+def _plain(text: str) -> str:
+    """Fold case and accents one character for one, so positions stay true."""
+    return "".join(_fold(character) for character in text)
+
+
+def _fold(character: str) -> str:
+    if character in "’‘`´":
+        return "'"
+    base = unicodedata.normalize("NFKD", character)[:1].lower()
+    return base if len(base) == 1 else character
+
+
+def _inside_word(text: str, at: int) -> bool:
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    return bool(before.strip() and after.strip())
+
+
+def _norms(piece: str) -> tuple[str, ...]:
+    if piece in CONTRACTIONS:
+        return CONTRACTIONS[piece]
+    if piece.endswith("%") or piece.endswith("percent"):
+        return (re.sub(r"\D.*", "", piece) + "%",)
+    for ending, opened in CONTRACTED_ENDINGS.items():
+        if piece.endswith(ending) and len(piece) > len(ending):
+            return (piece[: -len(ending)], *opened)
+    if "'" in piece:
+        stem = piece.split("'")[0]
+        return (stem, "is") if stem in TAKES_IS and piece.endswith("'s") else (singular(stem),)
+    if piece in NUMBERS:
+        return (str(NUMBERS[piece]),)
+    return (singular(piece),)
+
+
+def _number(norm: str) -> int | None:
+    return int(norm) if norm.isdigit() and len(norm) <= 3 else None

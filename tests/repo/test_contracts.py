@@ -1,7 +1,9 @@
-"""What protos/compile.py makes of a contract."""
+"""What protos/compile.py makes of a contract, and what ours have in common."""
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import json
 from pathlib import Path
@@ -9,8 +11,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from google.protobuf.descriptor import FileDescriptor
+from maitred.errors.v1 import error_reason_pb2
+from maitred.identity.v1 import access_pb2
 
-from tests.repo.sources import ROOT
+from tests.repo.sources import ROOT, files, parsed
 
 EVENT = """
 syntax = "proto3";
@@ -117,3 +122,64 @@ def test_a_broken_contract_leaves_the_last_good_output(compiler: ModuleType, pro
     with pytest.raises(compiler.ContractError):
         compiler.generate(protos, protos / "gen")
     assert (protos / "gen/maitred/events/v1/table_laid_v2.json").is_file()
+
+
+def contracts() -> list[FileDescriptor]:
+    modules = [
+        ".".join(path.with_suffix("").parts[1:]) + "_pb2"
+        for path in files(".proto", under=("protos",))
+    ]
+    return [importlib.import_module(name).DESCRIPTOR for name in modules]
+
+
+def test_every_method_names_the_roles_that_may_call_it() -> None:
+    open_methods = [
+        method.full_name
+        for file in contracts()
+        for service in file.services_by_name.values()
+        for method in service.methods
+        if not method.GetOptions().Extensions[access_pb2.access].roles
+    ]
+    assert open_methods == []
+
+
+def test_every_method_has_a_request_and_a_response_of_its_own() -> None:
+    borrowed = [
+        method.full_name
+        for file in contracts()
+        for service in file.services_by_name.values()
+        for method in service.methods
+        if method.input_type.name != f"{method.name}Request"
+        or method.output_type.name != f"{method.name}Response"
+    ]
+    assert borrowed == []
+
+
+def test_every_reason_raised_is_in_the_contract() -> None:
+    names = error_reason_pb2.ErrorReason.DESCRIPTOR.values_by_name
+    known = {name.removeprefix("ERROR_REASON_") for name in names}
+    raised = {
+        (str(path), reason)
+        for path in files(".py")
+        for node in ast.walk(parsed(path))
+        if (reason := reason_of(node)) is not None
+    }
+    assert {(path, reason) for path, reason in raised if reason not in known} == set()
+
+
+CONSTRUCTORS = {
+    *("invalid", "precondition", "not_found", "already_exists", "aborted", "denied"),
+    *("exhausted", "unavailable"),
+}
+
+
+def reason_of(node: ast.AST) -> str | None:
+    """The literal reason given to a constructor of failures."""
+    match node:
+        case ast.Call(
+            func=ast.Name(id=name) | ast.Attribute(attr=name),
+            args=[ast.Constant(value=str(reason)), *_],
+        ) if name in CONSTRUCTORS:
+            return reason
+        case _:
+            return None

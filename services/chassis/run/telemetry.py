@@ -13,14 +13,14 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar, cast
 
 import structlog
 from opentelemetry import trace as otel
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from services.chassis.rpc import call
+from services.chassis.rpc.metrics import RpcMetrics
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -31,12 +31,15 @@ _Result = TypeVar("_Result")
 _TRACER: ContextVar[otel.Tracer | None] = ContextVar("maitred_tracer", default=None)
 
 
-@dataclass(frozen=True, slots=True)
 class Telemetry:
     """Where a process's metrics and spans go. Without `provider` no span is ever made."""
 
-    registry: CollectorRegistry
-    provider: "TracerProvider | None" = None
+    def __init__(
+        self, registry: CollectorRegistry, provider: "TracerProvider | None" = None
+    ) -> None:
+        self.registry = registry
+        self.provider = provider
+        self.rpc = RpcMetrics(registry)
 
     @property
     def tracer(self) -> otel.Tracer | None:
@@ -67,6 +70,8 @@ def open_telemetry(service: str, otlp_endpoint: str, trace_ratio: float) -> Tele
         trace_ratio: share of new traces recorded, 0 to 1.
     """
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
     if not otlp_endpoint:
         return Telemetry(registry)
     # The SDK costs a process 10 MiB, so only those pay who trace.

@@ -18,7 +18,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias, cast
 
 import grpc
 import protovalidate
@@ -56,6 +56,8 @@ _ROLES = {
     if number
 }
 
+# Generic in its stub only.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Context = grpc.aio.ServicerContext[Any, Any]
 Unary = Callable[[Any, Context], Awaitable[Any]]
 Stream = Callable[[Any, Context], AsyncIterator[Any]]
@@ -83,9 +85,7 @@ class Chain:
         self.validator = protovalidate.Validator()
         self.call_timeout_s = call_timeout_s
 
-    def wrap(
-        self, described: descriptor.MethodDescriptor, handler: grpc.RpcMethodHandler[Any, Any]
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    def wrap(self, described: descriptor.MethodDescriptor, handler: Handler) -> Handler:
         """The handler with the chain around it. ValueError if its requests are a stream."""
         if handler.request_streaming:
             raise ValueError(f"{described.full_name}: streams of requests are not served")
@@ -187,7 +187,8 @@ class _Passage:
         return principal
 
     def _deadline(self) -> float:
-        left = self._context.time_remaining()
+        # None, whatever the stub says, if the caller set none.
+        left = cast("float | None", self._context.time_remaining())
         if left is None:
             left = self._chain.call_timeout_s
         else:
@@ -220,7 +221,7 @@ class _Passage:
         if failure.code is grpc.StatusCode.INTERNAL:
             _log.error("rpc_failed", **told, exc_info=error)
         elif failure.code in _OUR_TROUBLE:
-            _log.warning("rpc_failed", **told, **failure.metadata)
+            _log.warning("rpc_failed", **told, metadata=dict(failure.metadata))
         else:
             _log.debug("rpc_refused", **told)
 

@@ -7,14 +7,14 @@ connections and drain. Health and reflection need no token; everything else does
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 from google.protobuf import descriptor_pool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.chassis.rpc.chain import Chain
+from services.chassis.rpc.chain import Chain, Handler
 from services.chassis.rpc.health import Readiness
 from services.chassis.rpc.identity import MeshVerifier
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from services.chassis.run.telemetry import Telemetry
 
 MAX_METADATA_BYTES = 32 * 1024
+
+_Handlers: TypeAlias = "dict[str, Handler]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class RpcServer:
     def __init__(
         self,
         options: ServerOptions,
-        handlers: "Mapping[str, _Handlers]",
+        handlers: Mapping[str, _Handlers],
         readiness: Readiness,
         telemetry: "Telemetry",
     ) -> None:
@@ -119,12 +121,9 @@ class RpcServer:
         await self._server.stop(grace_s)
 
 
-_Handlers = dict[str, grpc.RpcMethodHandler[Any, Any]]
-
-
 def _wrapped(
     binding: ServicerBinding,
-    wrap: Callable[..., grpc.RpcMethodHandler[Any, Any]],
+    wrap: Callable[..., Handler],
 ) -> _Handlers:
     collector = _Collector()
     binding.add_to_server(binding.servicer, collector)  # type: ignore[arg-type]  # duck-typed
@@ -168,9 +167,7 @@ async def _traced(service: str, handlers: _Handlers, telemetry: "Telemetry") -> 
     traced = {}
     for name, handler in handlers.items():
 
-        async def next_handler(
-            _details: object, handler: grpc.RpcMethodHandler[Any, Any] = handler
-        ) -> grpc.RpcMethodHandler[Any, Any]:
+        async def next_handler(_details: object, handler: Handler = handler) -> Handler:
             return handler
 
         traced[name] = await interceptor.intercept_service(

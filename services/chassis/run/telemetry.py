@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar, cast
 
 import structlog
 from opentelemetry import trace as otel
-from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from services.chassis.rpc import call
 from services.chassis.rpc.metrics import RpcMetrics
@@ -69,6 +74,7 @@ def open_telemetry(service: str, otlp_endpoint: str, trace_ratio: float) -> Tele
         otlp_endpoint: base address of an OTLP/HTTP collector, or empty.
         trace_ratio: share of new traces recorded, 0 to 1.
     """
+    disable_created_metrics()
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
@@ -158,8 +164,16 @@ def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # Each says at INFO what our own events say better.
-    for name in ("httpx", "httpcore", "uvicorn.access", "uvicorn.error", "alembic"):
+    # Each says at INFO, or at DEBUG once a call, what our own events say better.
+    for name in (
+        "grpc",
+        "asyncio",
+        "httpx",
+        "httpcore",
+        "uvicorn.access",
+        "uvicorn.error",
+        "alembic",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -12,8 +12,9 @@ import select
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import Popen
 from typing import Protocol
 
 PR_SET_PDEATHSIG = 1
@@ -33,6 +34,27 @@ class Child(Protocol):
     def poll(self) -> int | None:
         """The exit status (negative: the signal that ended it), None while it runs."""
         ...
+
+    def is_ready(self) -> bool:
+        """Whether it has become ready to serve and still runs."""
+        ...
+
+
+class Executed:
+    """A server of another make; it is asked whether it is ready."""
+
+    def __init__(self, process: "Popen[bytes]", answers: Callable[[int], bool]) -> None:
+        self.pid = process.pid
+        self._process = process
+        self._answers = answers
+
+    def poll(self) -> int | None:
+        """See `Child.poll`."""
+        return self._process.poll()
+
+    def is_ready(self) -> bool:
+        """See `Child.is_ready`."""
+        return self._process.poll() is None and self._answers(self.pid)
 
 
 class Forked:
@@ -54,18 +76,17 @@ class Forked:
         return self._status
 
     def is_ready(self) -> bool:
-        """Whether the child has reported readiness (and not ended since)."""
+        """See `Child.is_ready`."""
         if not self._said_ready and self._status is None:
             readable, _, _ = select.select([self._ready], [], [], 0)
             self._said_ready = bool(readable) and os.read(self._ready, 1) != b""
         return self._said_ready and self._status is None
 
 
-def fork(name: str, body: Body, log: Path, environ: Mapping[str, str]) -> Forked:
+def fork(name: str, body: Body, log: Path) -> Forked:
     """Start `body` in a child with a session of its own, its output appended to `log`.
 
-    The child gets SIGTERM when this process dies (Linux), none of our descriptors, and `environ`
-    as its whole environment.
+    The child gets SIGTERM when this process dies (Linux) and none of our descriptors.
     """
     parent = os.getpid()
     ready, notify = os.pipe()
@@ -78,8 +99,6 @@ def fork(name: str, body: Body, log: Path, environ: Mapping[str, str]) -> Forked
     status = 1
     try:
         _detach(name, parent, log, keep=notify)
-        os.environ.clear()
-        os.environ.update(environ)
         status = body(lambda: _report(notify))
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else 1

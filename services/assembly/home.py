@@ -1,18 +1,17 @@
 """The state folder (`.maitred/`): where data, logs, generated secrets and the run record live."""
 
 import contextlib
+import fcntl
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.assembly.refusal import Refusal
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 LOG_ROTATE_BYTES = 16 * 1024 * 1024
-
-
-class HomeError(Exception):
-    """The state folder cannot be used; the message says what to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +21,8 @@ class Home:
     path: Path
 
     @classmethod
-    def locate(cls, environ: Mapping[str, str]) -> "Home":
-        """`MAITRED_HOME`, else `.maitred` of the checkout, else of the working directory."""
-        chosen = environ.get("MAITRED_HOME")
+    def locate(cls, chosen: str) -> "Home":
+        """The folder chosen, else `.maitred` of the checkout, else of the working directory."""
         if chosen:
             return cls(Path(chosen).absolute())
         root = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
@@ -33,11 +31,6 @@ class Home:
     @property
     def logs(self) -> Path:
         return self.path / "logs"
-
-    @property
-    def lock(self) -> Path:
-        """Held with flock by the running supervisor."""
-        return self.path / "lock"
 
     @property
     def run_record(self) -> Path:
@@ -52,18 +45,36 @@ class Home:
         """Create the folder (0700), and what is missing above it; what exists stays as it is.
 
         Raises:
-            HomeError: it belongs to another user.
+            Refusal: it belongs to another user.
         """
         with contextlib.suppress(PermissionError):
             # One by one: `parents=True` would leave the parents open to everyone.
             for folder in (*reversed(self.path.parents), self.path, self.logs):
                 folder.mkdir(mode=0o700, exist_ok=True)
         if not os.access(self.logs, os.R_OK | os.W_OK | os.X_OK):
-            raise HomeError(
+            raise Refusal(
                 f"{self.path} cannot be written by this user: run as its owner, "
                 "or set MAITRED_HOME to a folder of your own."
             )
         return self
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[bool]:
+        """Hold the folder for this process; False if another one does."""
+        with (self.path / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def is_held(self) -> bool:
+        """Whether a process holds the folder: a mesh runs from it."""
+        if not (self.path / "lock").exists():
+            return False
+        with self.held() as free:
+            return not free
 
     def secret(self, name: str) -> str:
         """A random URL-safe secret of 32 bytes, made at the first call and kept (0600)."""

@@ -17,7 +17,8 @@ def free_port(preferred: int, taken: Collection[int] = ()) -> int:
     Raises:
         OSError: the 200 ports from `preferred` on are all taken.
     """
-    for port in range(preferred, min(preferred + SEARCHED, 65536)):
+    candidates = range(preferred, min(preferred + SEARCHED, 65536)) if preferred else [0] * SEARCHED
+    for port in candidates:
         if port in taken:
             continue
         found = _bound(port)

@@ -53,15 +53,13 @@ class Program:
 
     Attributes:
         name: unique; also the name of its log.
-        start: starts the process.
-        is_ready: asked every 10 ms after the start until it says yes.
+        start: starts the process; it is asked every 10 ms then until it is ready.
         stop_signal: what makes it drain and end.
         grace_s: seconds it has for that before SIGKILL.
     """
 
     name: str
     start: Callable[[], Child]
-    is_ready: Callable[[Child], bool]
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 30.0
 
@@ -81,6 +79,7 @@ class Supervised:
 
 
 Observer = Callable[[Supervised], None]
+Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 def restart_delay(failures: int) -> float:
@@ -95,13 +94,14 @@ class StopSignals:
     def __init__(self) -> None:
         self.count = 0
         self._reader, self._writer = socket.socketpair()
+        self._before: dict[signal.Signals, Handler] = {}
 
     def __enter__(self) -> Self:
         for end in (self._reader, self._writer):
             end.setblocking(False)
         for number in STOPPING:
-            signal.signal(number, self._note)
-        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+            self._before[number] = signal.signal(number, self._note)
+        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         return self
 
@@ -112,8 +112,8 @@ class StopSignals:
         _traceback: TracebackType | None,
     ) -> None:
         signal.set_wakeup_fd(-1)
-        for number in (*STOPPING, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
         self._reader.close()
         self._writer.close()
 
@@ -237,7 +237,7 @@ class Supervisor:
                 self._await_ready(one, child, now)
 
     def _await_ready(self, one: Supervised, child: Child, now: float) -> None:
-        if one.program.is_ready(child):
+        if child.is_ready():
             self._change(one, State.READY)
         elif now - one.since > START_S:
             os.kill(child.pid, signal.SIGKILL)

@@ -1,6 +1,5 @@
 """Postgres and Valkey for a test run, and databases in them."""
 
-import fcntl
 import itertools
 import time
 from collections.abc import Iterator
@@ -8,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGTERM, Signals
-from typing import TextIO
 
 import psycopg
 from psycopg import sql
@@ -29,18 +27,10 @@ def claim_home(under: Path = TESTS_HOME) -> Iterator[Home]:
     """
     for number in itertools.count(1):
         home = Home(under / str(number)).ensure()
-        with home.lock.open("w") as lock:
-            if _locked(lock):
+        with home.held() as ours:
+            if ours:
                 yield home
                 return
-
-
-def _locked(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextmanager

@@ -6,8 +6,10 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
+from services.assembly.refusal import Refusal
 
-class EmbeddedError(Exception):
+
+class EmbeddedError(Refusal):
     """An embedded server cannot run here; the message says why and what to do instead."""
 
 

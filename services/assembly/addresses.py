@@ -1,0 +1,54 @@
+"""Which loopback address everything of a local mesh listens on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.assembly.network import LOOPBACK, free_port
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address a program listens on.
+
+    Attributes:
+        owner: name of the program.
+        kind: `http`, `grpc`, `admin` or `tcp`.
+        port: wished for; 0 for any.
+    """
+
+    owner: str
+    kind: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The addresses chosen.
+
+    Attributes:
+        by_owner: host:port by owner and kind.
+        moved: a sentence for every wish that could not be met.
+    """
+
+    by_owner: Mapping[str, Mapping[str, str]]
+    moved: Sequence[str]
+
+    def port(self, owner: str, kind: str) -> int:
+        """The port alone."""
+        return int(self.by_owner[owner][kind].rpartition(":")[2])
+
+
+def choose_addresses(endpoints: Sequence[Endpoint]) -> Addresses:
+    """A free port for every endpoint, its own wish first, no two the same."""
+    taken: set[int] = set()
+    by_owner: dict[str, dict[str, str]] = {}
+    moved: list[str] = []
+    for endpoint in endpoints:
+        port = free_port(endpoint.port, taken)
+        taken.add(port)
+        by_owner.setdefault(endpoint.owner, {})[endpoint.kind] = f"{LOOPBACK}:{port}"
+        if endpoint.port not in {0, port}:
+            moved.append(
+                f"port {endpoint.port} is taken: {endpoint.owner} ({endpoint.kind}) uses {port}"
+            )
+    return Addresses(by_owner, moved)

@@ -1,0 +1,24 @@
+"""Settings of the assembly itself: the servers behind every service, and where state is kept."""
+
+from services.chassis.run.config import Settings, setting
+
+
+class AssemblyConfig(Settings):
+    """The installation: what all services stand on."""
+
+    database_url: str = setting(
+        "",
+        "Postgres 15 or newer with pgvector, by a role that may create roles and bypasses row "
+        "security; empty to run an embedded one.",
+        env="DATABASE_URL",
+        sensitive=True,
+    )
+    redis_url: str = setting(
+        "",
+        "Redis 7 or Valkey 8, or newer; empty to run an embedded one.",
+        env="REDIS_URL",
+        sensitive=True,
+    )
+    home: str = setting(
+        "", "Folder of embedded data, logs and generated keys; empty for .maitred in the checkout."
+    )

@@ -76,7 +76,7 @@ def build_server(
 
 
 class RpcServer:
-    """A server with its health, from `start` to `drain`."""
+    """A server with its health, from `start` to `drain` or `stop`."""
 
     def __init__(
         self,
@@ -115,9 +115,13 @@ class RpcServer:
             delay_s: seconds callers are given to look elsewhere.
             grace_s: seconds calls in flight are given before they are cancelled.
         """
-        self._watch.cancel()
         await self.readiness.drain()
         await asyncio.sleep(delay_s)
+        await self.stop(grace_s)
+
+    async def stop(self, grace_s: float = 0.0) -> None:
+        """Accepts no more, and cancels what is not finished within `grace_s` seconds."""
+        self._watch.cancel()
         await self._server.stop(grace_s)
 
 

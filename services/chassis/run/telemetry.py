@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _Args = ParamSpec("_Args")
 _Result = TypeVar("_Result")
 
+_CHATTY = ("alembic", "asyncio", "grpc", "httpcore", "httpx", "uvicorn.access", "uvicorn.error")
+
 _TRACER: ContextVar[otel.Tracer | None] = ContextVar("maitred_tracer", default=None)
 
 
@@ -74,7 +76,7 @@ def open_telemetry(service: str, otlp_endpoint: str, trace_ratio: float) -> Tele
         otlp_endpoint: base address of an OTLP/HTTP collector, or empty.
         trace_ratio: share of new traces recorded, 0 to 1.
     """
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)

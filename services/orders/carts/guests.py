@@ -1,0 +1,59 @@
+"""Names guests give themselves or a line: who it is for is no wish and no misspelt menu word."""
+
+import re
+from collections.abc import Sequence
+
+from services.orders.carts.english import ARTICLES, DEFINITE, FRAME, NUMBERS
+from services.orders.carts.lexicon import Lexicon
+from services.orders.carts.tokens import Token
+
+_INTRODUCED = re.compile(
+    r"(?:\b(?:my|the|under|last|first|your) name (?:is|for (?:it|that|the order) is|will be|would be|on "
+    r"(?:it|that|this|the order) (?:is|will be|should be)|should be|of)?|\bname (?:is|it|be|of)|\bnamed?|"
+    r"\bcall me|\b(?:this|it) is|\bi am|\bput (?:it|that|this) under|\bunder)$"
+)
+_LONGEST = 3
+
+
+def name_spans(tokens: Sequence[Token], text: str, lexicon: Lexicon) -> tuple[tuple[int, int], ...]:
+    """Return the token ranges of guests' names, with the words that introduce them."""
+    spans: list[tuple[int, int]] = []
+    for at, token in enumerate(tokens):
+        if spans and at < spans[-1][1]:
+            continue
+        if _introduces(tokens, at) and (end := _name_end(tokens, text, at + 1, lexicon, True)):
+            spans.append((at, end))
+        elif token.norm == "for" and (end := _name_end(tokens, text, at + 1, lexicon, False)):
+            spans.append((at, end))
+    return tuple(spans)
+
+
+def _introduces(tokens: Sequence[Token], at: int) -> bool:
+    words = " ".join(t.norm for t in tokens[max(at - 6, 0) : at + 1] if t.is_word)
+    return _INTRODUCED.search(words) is not None
+
+
+def _name_end(
+    tokens: Sequence[Token], text: str, start: int, lexicon: Lexicon, introduced: bool
+) -> int | None:
+    end = start
+    while end < len(tokens) and end - start < _LONGEST and _may_name(tokens[end], lexicon):
+        end += 1
+    if end == start:
+        return None
+    capital = text[tokens[start].start].isupper()
+    follower = tokens[end].norm if end < len(tokens) else ""
+    stops = end == len(tokens) or not tokens[end].is_word or follower in FRAME
+    if introduced:
+        return end if stops else None
+    return end if (capital or end - start == 1) and stops else None
+
+
+def _may_name(token: Token, lexicon: Lexicon) -> bool:
+    return (
+        token.is_word
+        and token.norm.isalpha()
+        and token.norm not in FRAME | ARTICLES | DEFINITE
+        and token.norm not in NUMBERS
+        and not lexicon.knows(token.norm)
+    )

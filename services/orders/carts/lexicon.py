@@ -1,0 +1,186 @@
+"""Every word a catalog answers to, indexed once per catalog.
+
+A word weighs less the more siblings share it: of "oat milk" the guest must say "oat", and
+"milk" alone names the question, not the answer. Nothing here knows what is sold.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from itertools import chain
+
+from rapidfuzz import fuzz, process
+
+from services.orders.carts.english import DEGREES, FRAME, NEGATORS
+from services.orders.carts.tokens import words_of
+from services.orders.catalog.model import Catalog
+
+_GLUE = frozenset({"of", "and", "the", "a", "an", "with", "in", "on", "for", "to"})
+_GLUE_WEIGHT = 0.05
+_LOOSE_CUTOFF = 74.0
+_TIGHT_CUTOFF = 78.0
+_OTHER_INITIAL_CUTOFF = 87.0
+
+
+class EntityKind(Enum):
+    """What a phrase can name."""
+
+    PRODUCT = "product"
+    OPTION = "option"
+    ADD_ON = "add_on"
+    GROUP = "group"
+    CHOICE = "choice"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One thing of the catalog. ``parent`` is the group of an option, the choice of a choice."""
+
+    kind: EntityKind
+    id: str
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """One way to say an entity.
+
+    ``weights`` are by word and sum to ``total``; ``fillers`` may stand beside without adding
+    anything; ``core`` (when not empty) are words of which at least one must be said.
+    """
+
+    entity: Entity
+    words: tuple[str, ...]
+    weights: Mapping[str, float]
+    total: float
+    fillers: frozenset[str]
+    core: frozenset[str]
+
+
+class Lexicon:
+    """The phrases of a catalog by word, and the spelling of its words."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.phrases: tuple[Phrase, ...] = tuple(_phrases(catalog))
+        by_word: dict[str, list[int]] = defaultdict(list)
+        for number, phrase in enumerate(self.phrases):
+            for word in set(phrase.words) | phrase.fillers:
+                by_word[word].append(number)
+        self._by_word: Mapping[str, frozenset[int]] = {w: frozenset(n) for w, n in by_word.items()}
+        self._vocabulary = [w for w in by_word if len(w) > 2 and w not in FRAME and w.isalpha()]
+
+    def phrases_with(self, word: str) -> frozenset[int]:
+        """Return the numbers of the phrases the word may be part of."""
+        return self._by_word.get(word, frozenset())
+
+    def knows(self, word: str) -> bool:
+        """Whether the word is spelt so somewhere in the catalog."""
+        return word in self._by_word
+
+    def spellings(self, word: str) -> tuple[tuple[str, float], ...]:
+        """Return words of the catalog this may be, with similarity in (0, 1], likeliest first."""
+        if word in self._by_word:
+            return ((word, 1.0),)
+        if len(word) < 4 or not word.isalpha() or word in _NEVER_MISSPELT:
+            return ()
+        cutoff = _LOOSE_CUTOFF if len(word) >= 8 else _TIGHT_CUTOFF
+        found = process.extract(
+            word, self._vocabulary, scorer=fuzz.ratio, score_cutoff=cutoff, limit=3
+        )
+        return tuple(
+            (close, (score / 100) ** 1.5)
+            for close, score, _ in found
+            if close[0] == word[0] or score >= _OTHER_INITIAL_CUTOFF
+        )
+
+
+# Everyday words that look like food with a letter changed.
+_NEVER_MISSPELT = (
+    FRAME
+    | DEGREES
+    | NEGATORS
+    | frozenset(
+        """
+    better bitter matter letter later water mild mind medium large small tall short huge tiny
+    warm cold cool boil sweet sour strong weak thick thin dark pale room temperature fresh
+    steam steaming steamed piping served heated degree degrees hottest coldest colder hotter
+    sweeter stronger weaker lighter darker thicker cheap card cash pay paid price cost while
+    bring child kids kid wife husband mother father daughter boss coworker table window door
+    organic vegan gluten allergy allergic money change free plate where were there their
+    """.split()
+    )
+)
+
+
+def _phrases(catalog: Catalog) -> Iterable[Phrase]:
+    yield from _of_siblings(
+        [
+            (Entity(EntityKind.PRODUCT, p.id), (p.name, *p.synonyms), frozenset[str]())
+            for p in catalog.products
+        ]
+    )
+    yield from _of_siblings(
+        [
+            (Entity(EntityKind.ADD_ON, a.id), (a.name, *a.synonyms), frozenset[str]())
+            for a in catalog.add_ons
+        ],
+        share_heads=True,
+    )
+    for group in catalog.option_groups:
+        names = (group.name, *group.synonyms)
+        heads = frozenset(chain.from_iterable(words_of(name) for name in names)) - _GLUE
+        entities = [
+            (Entity(EntityKind.OPTION, o.id, group.id), (o.name, *o.synonyms), heads)
+            for o in group.options
+        ]
+        yield from _of_siblings(entities)
+        yield from (_phrase(Entity(EntityKind.GROUP, group.id), words_of(n)) for n in names)
+    for choice in catalog.order_choices:
+        for option in choice.options:
+            entity = Entity(EntityKind.CHOICE, option.id, choice.id)
+            yield from (_phrase(entity, words_of(n)) for n in (option.name, *option.synonyms))
+
+
+_Named = tuple[Entity, tuple[str, ...], frozenset[str]]
+
+
+def _of_siblings(named: list[_Named], share_heads: bool = False) -> Iterable[Phrase]:
+    spelt = [
+        (entity, [words for name in names if (words := words_of(name))], fillers)
+        for entity, names, fillers in named
+    ]
+    shared = Counter(
+        word for _, phrases, _ in spelt for word in set(chain.from_iterable(phrases[:1]))
+    )
+    heads = frozenset(w for w, n in shared.items() if n > 1 and _is_head(w, spelt))
+    names = {entity: frozenset(phrases[0]) for entity, phrases, _ in spelt if phrases}
+    for entity, phrases, fillers in spelt:
+        nested = [w for e, w in names.items() if e != entity and w < names.get(entity, frozenset())]
+        core = frozenset(chain.from_iterable(nested))
+        for words in phrases:
+            extra = fillers | (heads if share_heads else frozenset())
+            yield _phrase(entity, words, shared, extra, core & frozenset(words))
+            if len(words) > 1 and "".join(words).isalpha():
+                yield _phrase(entity, ("".join(words),))
+
+
+def _is_head(word: str, spelt: Iterable[tuple[Entity, list[tuple[str, ...]], frozenset[str]]]) -> bool:
+    return any(p[-1] == word and len(p) > 1 for _, phrases, _ in spelt for p in phrases[:1])
+
+
+def _phrase(
+    entity: Entity,
+    words: tuple[str, ...],
+    shared: Mapping[str, int] | None = None,
+    fillers: frozenset[str] = frozenset(),
+    core: frozenset[str] = frozenset(),
+) -> Phrase:
+    weights = {
+        word: _GLUE_WEIGHT if word in _GLUE else 1 / max((shared or {}).get(word, 1), 1)
+        for word in words
+    }
+    return Phrase(
+        entity, words, weights, sum(weights.values()), fillers - frozenset(words), core
+    )

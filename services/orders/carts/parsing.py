@@ -1,0 +1,195 @@
+"""ParseCart: what a guest said, as changes to a cart of any tenant's catalog."""
+
+from collections.abc import Sequence
+
+from services.orders.carts.cart import Cart
+from services.orders.carts.english import ORDINALS
+from services.orders.carts.guests import name_spans
+from services.orders.carts.lexicon import EntityKind, Lexicon
+from services.orders.carts.linking import Mention, link
+from services.orders.carts.notes import Leftover, covered, leftovers
+from services.orders.carts.operations import apply
+from services.orders.carts.reader import Reader
+from services.orders.carts.reading import (
+    Ambiguity,
+    Focus,
+    ParseResult,
+    Refusal,
+    RefusalKind,
+    TextSpan,
+)
+from services.orders.carts.removals import Removals
+from services.orders.carts.sentences import clauses
+from services.orders.carts.tokens import Token, tokenize, words_of
+from services.orders.carts.units import Row
+from services.orders.carts.working import WorkingOrder
+from services.orders.catalog.model import Catalog
+
+_ANY = frozenset({"any", "either", "whichever", "whatever"})
+
+
+def parse(text: str, cart: Cart, focus: Focus, catalog: Catalog) -> ParseResult:
+    """Read a text as changes to the cart.
+
+    Linking costs an index over the whole catalog; a service that parses often keeps a
+    ``CartParser`` per catalog instead.
+    """
+    return CartParser(catalog).parse(text, cart, focus)
+
+
+class CartParser:
+    """Reads texts against one catalog."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._lexicon = Lexicon(catalog)
+
+    def parse(self, text: str, cart: Cart, focus: Focus) -> ParseResult:
+        """Read a text as changes to the cart; what is asked or unclear changes nothing."""
+        if focus.candidate_ids:
+            answered = self._answered(text, focus)
+            if answered is not None:
+                text = answered
+        return self._read(text, cart, focus)
+
+    def _answered(self, text: str, focus: Focus) -> str | None:
+        """Put the guest's choice in place of the words that were ambiguous."""
+        chosen = self._choice_among(text, focus.candidate_ids)
+        if chosen is None:
+            return None
+        name = self._name(chosen)
+        pending = focus.pending_text or focus.phrase
+        if focus.phrase and focus.phrase in pending:
+            return pending.replace(focus.phrase, name, 1)
+        return name
+
+    def _choice_among(self, text: str, candidates: Sequence[str]) -> str | None:
+        tokens = tokenize(text)
+        words = {t.norm for t in tokens}
+        spelt = {w for t in tokens for w, _ in self._lexicon.spellings(t.norm)} | words
+        shares = {c: self._share_said(c, spelt) for c in candidates}
+        best = max(shares.values())
+        winners = [c for c in candidates if shares[c] == best]
+        if best > 0 and len(winners) == 1:
+            return winners[0]
+        ordinal = next((ORDINALS[t.norm] for t in tokens if t.norm in ORDINALS), None)
+        if ordinal is not None and ordinal <= len(candidates):
+            return candidates[ordinal - 1 if ordinal > 0 else -1]
+        return candidates[0] if words & _ANY else None
+
+    def _share_said(self, id_: str, words: set[str]) -> float:
+        """Return how much of the words that tell the candidate apart were said."""
+        phrases = [p for p in self._lexicon.phrases if p.entity.id == id_]
+        return max(
+            (sum(p.weights[w] for w in set(p.words) & words if p.weights[w] > 0.4) / p.total for p in phrases),
+            default=0.0,
+        )
+
+    def _name(self, id_: str) -> str:
+        catalog = self._lexicon.catalog
+        if id_ in catalog.products_by_id:
+            return catalog.products_by_id[id_].name
+        if id_ in catalog.add_ons_by_id:
+            return catalog.add_ons_by_id[id_].name
+        return next(
+            (o.name for g in catalog.option_groups for o in g.options if o.id == id_), id_
+        )
+
+    def _read(self, text: str, cart: Cart, focus: Focus) -> ParseResult:
+        tokens = tokenize(text)
+        order = WorkingOrder(cart, self._lexicon.catalog)
+        reader = Reader(order, self._lexicon, focus, text)
+        removals = Removals(order, reader.fitting, text)
+        mentions = _outside(link(tokens, self._lexicon), name_spans(tokens, text, self._lexicon))
+        names = name_spans(tokens, text, self._lexicon)
+        left: list[Leftover] = []
+        read: list[Mention] = []
+        for clause in clauses(tokens):
+            if clause.asks:
+                continue
+            row = Row(clause, mentions)
+            read.extend(u.mention for u in row.units if u.mention)
+            if clause.removes:
+                reader.current = removals.read(row, reader.antecedent)
+                continue
+            reader.read(row)
+            left.extend(
+                piece
+                for piece in leftovers(row, text)
+                if not any(tokens[a].start <= piece.start < tokens[b - 1].end for a, b in names)
+            )
+        return self._result(text, cart, tokens, reader, left, read)
+
+    def _result(
+        self,
+        text: str,
+        cart: Cart,
+        tokens: tuple[Token, ...],
+        reader: Reader,
+        left: list[Leftover],
+        read: list[Mention],
+    ) -> ParseResult:
+        refusals = [*reader.refusals, *reader.fitting.refusals]
+        unparsed: list[TextSpan] = []
+        for piece in left:
+            if piece.is_item:
+                refusals.append(Refusal(RefusalKind.NOT_ON_MENU, piece.text))
+                unparsed.append(TextSpan(piece.start, piece.end, piece.text))
+            elif piece.owner is not None:
+                piece.owner.notes.append(piece.text)
+        for modifier in reader.waiting:
+            start = tokens[modifier.mention.start].start
+            end = tokens[modifier.mention.end - 1].end
+            unparsed.append(TextSpan(start, end, text[start:end]))
+        operations = reader.order.operations()
+        ambiguities = (*reader.ambiguities, *reader.fitting.ambiguities)
+        return ParseResult(
+            operations=operations,
+            unparsed=tuple(unparsed),
+            confidence=_confidence(tokens, read, left, unparsed),
+            ambiguities=ambiguities,
+            refusals=tuple(dict.fromkeys(refusals)),
+            focus=_next_focus(cart, reader, operations_cart=apply(cart, operations), asked=ambiguities),
+        )
+
+
+def _outside(
+    mentions: Sequence[Mention], spans: Sequence[tuple[int, int]]
+) -> tuple[Mention, ...]:
+    return tuple(m for m in mentions if not any(a <= m.start < b for a, b in spans))
+
+
+def _confidence(
+    tokens: Sequence[Token],
+    read: Sequence[Mention],
+    left: Sequence[Leftover],
+    unparsed: Sequence[TextSpan],
+) -> float:
+    """Mean certainty of what was linked, less the share of words nothing explains."""
+    if not read:
+        return 0.0
+    linked = sum(m.end - m.start for m in read)
+    certainty = sum(min(m.senses[0].score, 1.0) * (m.end - m.start) for m in read) / linked
+    lost = sum(covered(tokens, piece) for piece in left if piece.is_item)
+    return round(certainty * linked / (linked + lost + len(unparsed) - (lost > 0)), 3)
+
+
+def _next_focus(
+    cart: Cart, reader: Reader, operations_cart: Cart, asked: tuple[Ambiguity, ...]
+) -> Focus:
+    draft = reader.antecedent
+    line_id = draft.line_id if draft else ""
+    if draft is not None and not line_id:
+        line_id = next(
+            (
+                line.line_id
+                for line in reversed(operations_cart.lines)
+                if line.product_id == draft.product.id and cart.line(line.line_id) is None
+            ),
+            "",
+        )
+    if not line_id and operations_cart.lines:
+        line_id = operations_cart.lines[-1].line_id
+    if not asked:
+        return Focus(line_id)
+    first = asked[0]
+    return Focus(line_id, first.candidate_ids, first.phrase, first.pending_text)

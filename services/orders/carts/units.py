@@ -1,0 +1,174 @@
+"""A clause as a row of units: mentions where words were linked, single words elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.orders.carts.english import (
+    ARTICLES,
+    CONJUNCTIONS,
+    DEFINITE,
+    DEGREES,
+    FRAME,
+    MULTIPLIERS,
+    NEGATORS,
+    ORDINARY,
+    VESSELS,
+)
+from services.orders.carts.lexicon import EntityKind
+from services.orders.carts.linking import Mention
+from services.orders.carts.modifiers import MODIFIER_KINDS
+from services.orders.carts.sentences import Clause
+from services.orders.carts.working import Draft
+
+_TRANSPARENT_TO_NO = (
+    ARTICLES
+    | DEFINITE
+    | frozenset("any it be made to want need have like add added put more with as make is".split())
+)
+_HEAD_COVERAGE = 0.4
+
+
+@dataclass(slots=True, eq=False)
+class Unit:
+    """Tokens ``start`` to ``end`` (exclusive). ``owner`` is the draft it came to be about."""
+
+    start: int
+    end: int
+    norm: str
+    number: int | None = None
+    mention: Mention | None = None
+    owner: Draft | None = None
+    used: bool = False
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is a content word nothing explains."""
+        return (
+            self.mention is None
+            and self.number is None
+            and self.norm[:1].isalpha()
+            and self.norm not in FRAME
+            and self.norm not in DEGREES
+            and self.norm not in NEGATORS
+            and self.norm not in ORDINARY
+            and self.norm not in MULTIPLIERS
+        )
+
+
+class Row:
+    """The units of one clause, and what can be seen by looking around in them."""
+
+    def __init__(self, clause: Clause, mentions: Sequence[Mention]) -> None:
+        self.clause = clause
+        self.units: list[Unit] = []
+        inside = {m.start: m for m in mentions if clause.start <= m.start and m.end <= clause.end}
+        at = clause.start
+        while at < clause.end:
+            token = clause.tokens[at]
+            mention = inside.get(at)
+            end = at + 1 if mention is None else mention.end
+            number = None if mention else token.number
+            self.units.append(Unit(at, end, token.norm, number, mention))
+            at = end
+        self._drop_weak()
+
+    def product_after(self, at: int) -> int | None:
+        """Return where the product is that the unit stands before, if it stands before one."""
+        unknown = 0
+        for ahead in range(at + 1, len(self.units)):
+            unit = self.units[ahead]
+            if self.is_product(ahead):
+                return ahead
+            if self.is_modifier(ahead) or unit.norm in ORDINARY | VESSELS | frozenset(MULTIPLIERS):
+                continue
+            if unit.norm in {"of", "ounce", "oz"} or unit.norm in DEGREES:
+                continue
+            if unit.is_unknown and unknown < 2:
+                unknown += 1
+                continue
+            joined = unit.norm in CONJUNCTIONS or unit.norm == ","
+            if joined and self.is_modifier(ahead - 1) and self.is_modifier(ahead + 1):
+                continue
+            return None
+        return None
+
+    def is_product(self, at: int) -> bool:
+        """Whether the unit names a product here."""
+        mention = self.mention(at)
+        sense = mention.best(EntityKind.PRODUCT) if mention else None
+        if mention is None or sense is None:
+            return False
+        modifier = mention.best(*MODIFIER_KINDS)
+        if modifier is None:
+            return sense.is_complete or self._stands_alone(at, sense.coverage)
+        if not sense.is_complete or modifier.is_complete:
+            return False
+        return True
+
+    def is_modifier(self, at: int) -> bool:
+        """Whether the unit names an option, an add-on or an option group here."""
+        mention = self.mention(at)
+        return (
+            mention is not None
+            and mention.best(*MODIFIER_KINDS) is not None
+            and not self.is_product(at)
+        )
+
+    def mention(self, at: int) -> Mention | None:
+        """Return the mention of a unit; None also beyond the row."""
+        return self.units[at].mention if 0 <= at < len(self.units) else None
+
+    def norm(self, at: int) -> str:
+        """Return the word of a unit; empty beyond the row."""
+        return self.units[at].norm if 0 <= at < len(self.units) else ""
+
+    def is_negated(self, at: int) -> bool:
+        """Whether a "no" reaches the unit."""
+        back = at - 1
+        while back >= 0 and self.units[back].norm in _TRANSPARENT_TO_NO:
+            back -= 1
+        if self.norm(at + 1) == "free" and self.clause.words.count("free") > 0:
+            return True
+        if back >= 1 and self.units[back].norm in {"or", "nor"} and self.is_modifier(back - 1):
+            return self.is_negated(back - 1)
+        return back >= 0 and self.units[back].norm in NEGATORS
+
+    def text_start(self, at: int) -> int:
+        """Return the first unit of the words in front that belong to this one."""
+        back = at
+        while back > 0 and (
+            self.is_modifier(back - 1)
+            or self.units[back - 1].number is not None
+            or self.units[back - 1].norm in ARTICLES | ORDINARY
+            or self.units[back - 1].is_unknown
+        ):
+            back -= 1
+        return back
+
+    def _stands_alone(self, at: int, coverage: float) -> bool:
+        before, after = self.norm(at - 1), at + 1
+        if before in DEGREES and before not in {"just", "only", "so", "too"}:
+            return False
+        if after < len(self.units):
+            follower = self.units[after]
+            beside = follower.mention and follower.mention.best(EntityKind.PRODUCT)
+            if beside and beside.is_complete:
+                return False
+        return coverage >= _HEAD_COVERAGE or self._is_head(at)
+
+    def _is_head(self, at: int) -> bool:
+        unit = self.units[at]
+        return unit.end - unit.start >= 1 and not (
+            at + 1 < len(self.units) and self.units[at + 1].is_unknown
+        )
+
+    def _drop_weak(self) -> None:
+        """Forget mentions of everyday words that here are just everyday words."""
+        for at, unit in enumerate(self.units):
+            if unit.mention is None or unit.end - unit.start > 1 or unit.norm not in FRAME:
+                continue
+            choice = unit.mention.best(EntityKind.CHOICE)
+            others = [u for u in self.units if u is not unit and u.norm not in {"please", ","}]
+            alone = not others or self.norm(at - 1) in {"for", ","}
+            if choice is not None and not alone:
+                unit.mention = None

@@ -9,7 +9,7 @@ A failure that gRPC itself made is completed with the ErrorInfo a server would h
 
 import json
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import grpc
 from opentelemetry import propagate
@@ -22,9 +22,6 @@ from services.chassis.rpc.errors import (
     to_status,
     unavailable,
 )
-
-if TYPE_CHECKING:
-    from services.chassis.run.telemetry import Telemetry
 
 # A call that is nobody's, such as a health check, must end as well.
 DEFAULT_TIMEOUT_S = 10.0
@@ -67,12 +64,12 @@ class Peers:
 
     Args:
         addresses: gRPC targets by service: `ipv4:host:port,host:port` or `dns:///host:port`.
-        telemetry: whether, and where, traces go.
+        traced: whether calls carry the current trace (W3C `traceparent`).
     """
 
-    def __init__(self, addresses: Mapping[str, str], telemetry: "Telemetry") -> None:
+    def __init__(self, addresses: Mapping[str, str], *, traced: bool = False) -> None:
         self._addresses = addresses
-        self._traced = telemetry.provider is not None
+        self._traced = traced
         self._channels: dict[str, grpc.aio.Channel] = {}
 
     def channel(self, name: str) -> grpc.aio.Channel:

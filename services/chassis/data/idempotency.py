@@ -1,0 +1,136 @@
+"""Writes that happen once for a key (IETF httpapi idempotency-key draft).
+
+A key is taken by inserting its row in the transaction of the write itself. A concurrent twin waits
+on the unique index: when the first commits it answers with the stored bytes, when the first fails
+it does the work. So there are no leases and no rows in flight, and only successes are stored.
+
+The table is `<schema>.idempotency_keys(tenant_id uuid, principal_id text, rpc text, key text,
+fingerprint bytea, answer bytea, create_time timestamptz, expire_time timestamptz)` with primary
+key (tenant_id, principal_id, rpc, key).
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from services.chassis.data.postgres import Connection, Database
+from services.chassis.rpc.errors import Failure, aborted, precondition
+
+RETRY_AFTER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose key it is, for which RPC: the same key of another principal is another key."""
+
+    tenant_id: UUID
+    principal_id: str
+    rpc: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A write's answer as stored, and whether it is an earlier one."""
+
+    body: bytes
+    replayed: bool
+
+
+def fingerprint(request: bytes) -> bytes:
+    """What of a request is compared: SHA-256 of its deterministic bytes without the key."""
+    return hashlib.sha256(request).digest()
+
+
+def key_reused(key: str) -> Failure:
+    """The key came before with another request."""
+    return precondition(
+        "IDEMPOTENCY_KEY_REUSED",
+        "The idempotency key was used before with another request.",
+        key=key,
+    )
+
+
+def in_progress() -> Failure:
+    """The same key is still at work somewhere else."""
+    return aborted(
+        "REQUEST_IN_PROGRESS",
+        "A request with this idempotency key is still at work; try again.",
+        retry_after=RETRY_AFTER_S,
+    )
+
+
+class IdempotencyKeys:
+    """The keys of one schema."""
+
+    def __init__(self, database: Database, schema: str) -> None:
+        self._database = database
+        table = f"{schema}.idempotency_keys"
+        # An expired key that is not deleted yet is free.
+        self._take = (
+            f"INSERT INTO {table}"  # noqa: S608 - the schema is the caller's own constant
+            " (tenant_id, principal_id, rpc, key, fingerprint, answer, create_time, expire_time)"
+            " VALUES ($1, $2, $3, $4, $5, '', now(), now() + interval '24 hours')"
+            " ON CONFLICT (tenant_id, principal_id, rpc, key) DO UPDATE"
+            " SET fingerprint = excluded.fingerprint, answer = '',"
+            " create_time = excluded.create_time, expire_time = excluded.expire_time"
+            f" WHERE {table.partition('.')[2]}.expire_time < now()"
+            " RETURNING key"
+        )
+        self._read = (
+            f"SELECT fingerprint, answer FROM {table}"  # noqa: S608
+            " WHERE tenant_id = $1 AND principal_id = $2 AND rpc = $3 AND key = $4"
+        )
+        self._store = (
+            f"UPDATE {table} SET answer = $5"  # noqa: S608
+            " WHERE tenant_id = $1 AND principal_id = $2 AND rpc = $3 AND key = $4"
+        )
+
+    async def run_once(
+        self,
+        scope: Scope,
+        request: bytes,
+        work: Callable[[Connection], Awaitable[bytes]],
+    ) -> Answer:
+        """Does `work` in a tenant transaction, once for the scope's key.
+
+        Args:
+            scope: whose key, and which; an empty key is no key.
+            request: deterministic bytes of the request without its key.
+            work: writes by the connection given and returns the answer.
+
+        Raises:
+            Failure: FAILED_PRECONDITION IDEMPOTENCY_KEY_REUSED, ABORTED REQUEST_IN_PROGRESS, or
+                whatever `work` raises, with nothing stored.
+        """
+        async with self._database.tenant(scope.tenant_id) as connection:
+            if not scope.key:
+                return Answer(await work(connection), replayed=False)
+            stored = await self._taken(connection, scope, fingerprint(request))
+            if stored is not None:
+                return Answer(stored, replayed=True)
+            body = await work(connection)
+            await connection.execute(self._store, *_identity(scope), body)
+            return Answer(body, replayed=False)
+
+    async def _taken(self, connection: Connection, scope: Scope, wanted: bytes) -> bytes | None:
+        """The stored answer of a key taken before; None when it has just become ours."""
+        try:
+            if await connection.fetchrow(self._take, *_identity(scope), wanted) is not None:
+                return None
+        except asyncpg.LockNotAvailableError:
+            raise in_progress() from None
+        row = await connection.fetchrow(self._read, *_identity(scope))
+        if row is None:
+            raise in_progress()
+        if row["fingerprint"] != wanted:
+            raise key_reused(scope.key)
+        answer: bytes = row["answer"]
+        return answer
+
+
+def _identity(scope: Scope) -> tuple[UUID, str, str, str]:
+    return scope.tenant_id, scope.principal_id, scope.rpc, scope.key

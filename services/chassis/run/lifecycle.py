@@ -106,8 +106,14 @@ class Bound:
     admin: int
 
 
-def run_process(targets: Sequence[Target]) -> None:
+def run_process(
+    targets: Sequence[Target], started: Callable[[Bound], None] = lambda _: None
+) -> None:
     """Runs targets in this process until SIGTERM or SIGINT, then drains and returns.
+
+    Args:
+        targets: what to run.
+        started: called once everything is served.
 
     Raises whatever ended the process otherwise; the caller exits non-zero.
     """
@@ -118,7 +124,7 @@ def run_process(targets: Sequence[Target]) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await run_components(targets, stop)
+        await run_components(targets, stop, started)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

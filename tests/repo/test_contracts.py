@@ -168,8 +168,7 @@ def test_every_reason_raised_is_in_the_contract() -> None:
 
 
 CONSTRUCTORS = {
-    *("invalid", "precondition", "not_found", "already_exists", "aborted", "denied"),
-    *("exhausted", "unavailable"),
+    *("invalid", "precondition", "not_found", "already_exists", "aborted", "denied", "exhausted"),
 }
 
 

@@ -50,10 +50,21 @@ def statements() -> Iterator[tuple[str, str]]:
         for sql in split((ROOT / path).read_text()):
             yield str(path), sql
     for path in files(".py"):
-        for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                for sql in split(node.value):
-                    yield f"{path}:{node.lineno}", sql
+        for line, text in strings(parsed(path)):
+            for sql in split(text):
+                yield f"{path}:{line}", sql
+
+
+def strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """The string literals of a module; an f-string is one, a name standing for its values."""
+    parts: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts.update(node.values)
+            texts = [v.value if isinstance(v, ast.Constant) else "_" for v in node.values]
+            yield node.lineno, "".join(map(str, texts))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in parts:
+            yield node.lineno, node.value
 
 
 def split(text: str) -> list[str]:

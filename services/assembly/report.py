@@ -1,7 +1,6 @@
 """What `maitred up` says: to people on the console, to programs in a log of JSON lines."""
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +27,7 @@ class Report:
         self._launched: dict[str, float] = {}
 
     def title(self, home: Path) -> None:
-        self._console.print(f"[bold]Maitred[/] [dim]· state in {home}[/]\n", highlight=False)
+        self._console.print(f"[bold]Maitred[/] [dim]· state in {home}[/]\n")
 
     def done(self, name: str, where: str, seconds: float) -> None:
         """One thing is up: what, where, how long it took."""
@@ -38,20 +37,25 @@ class Report:
         )
         self._write("started", name=name, where=where, seconds=round(seconds, 3))
 
+    def ready(self, seconds: float) -> None:
+        """All of it is up."""
+        self._console.print(f"\n  [bold green]Ready[/] in {seconds:.1f} s")
+        self._write("ready", seconds=round(seconds, 3))
+
     def note(self, text: str) -> None:
         """Something a person should know, such as a port that was taken."""
-        self._console.print(f"  [yellow]•[/] {text}", highlight=False)
+        self._console.print(f"  [yellow]•[/] {text}")
         self._write("note", text=text)
 
     def say(self, *lines: str) -> None:
         for line in lines:
-            self._console.print(line, highlight=False, soft_wrap=True)
+            self._console.print(line, soft_wrap=True)
 
     def failed(self, text: str, tail: Sequence[str]) -> None:
         """Why the start was given up, and the end of the log that tells more."""
-        self._console.print(f"  [red]✗[/] {text}", highlight=False)
+        self._console.print(f"  [red]✗[/] {text}")
         for line in tail:
-            self._console.print(f"      [dim]{line}[/]", highlight=False, markup=False)
+            self._console.print(f"      [dim]{line}[/]", markup=False)
         self._write("failed", text=text)
 
     def change(self, one: Supervised, where: Mapping[str, str]) -> None:
@@ -69,25 +73,13 @@ class Report:
     def _crashed(self, one: Supervised) -> None:
         what = f"{one.program.name} {describe_status(one.last_status)}"
         delay = restart_delay(one.failures)
-        self._console.print(
-            f"  [red]✗[/] {what}; starting it again in {delay:.1f} s", highlight=False
-        )
+        self._console.print(f"  [red]✗[/] {what}; starting it again in {delay:.1f} s")
         self._write("crashed", name=one.program.name, status=one.last_status, retry_in_s=delay)
 
     def _write(self, event: str, **fields: object) -> None:
         moment = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._log.open("a") as log:
             log.write(json.dumps({"timestamp": moment, "event": event, **fields}) + "\n")
-
-
-class Stopwatch:
-    """Seconds since it was made."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    def read(self) -> float:
-        return time.monotonic() - self._start
 
 
 def describe_addresses(addresses: Mapping[str, str]) -> str:

@@ -1,0 +1,5 @@
+"""`python -m services.assembly.cli` is `maitred`."""
+
+from services.assembly.cli import main
+
+main()

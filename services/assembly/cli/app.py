@@ -1,0 +1,36 @@
+"""The table of commands."""
+
+import sys
+
+import typer
+
+from services.assembly.cli.config import app as config
+from services.assembly.cli.down import down
+from services.assembly.cli.migrate import migrate
+from services.assembly.cli.serve import serve
+from services.assembly.cli.status import status
+from services.assembly.cli.token import token
+from services.assembly.cli.up import up
+from services.assembly.refusal import Refusal
+
+app = typer.Typer(
+    name="maitred",
+    help="Maitred, the back of house for agents that sell.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Rich help would double the time to the first line.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (up, down, status, serve, migrate, token):
+    app.command()(command)
+app.add_typer(config, name="config")
+
+
+def main() -> None:
+    """Run one command; a refusal is one line on standard error and status 1."""
+    try:
+        app()
+    except Refusal as refusal:
+        print(f"maitred: {refusal}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,12 @@
+"""`maitred migrate`: bring every schema to the newest revision."""
+
+
+def migrate() -> None:
+    """Apply what is missing to DATABASE_URL, or to the embedded database of the running mesh."""
+    from services.assembly.migrations import migrate_all, service_urls
+    from services.assembly.running import database_url, state_folder
+
+    url = database_url()
+    for moved in migrate_all(url, service_urls(url, state_folder().ensure())):
+        print(moved)
+    print("Every schema is at its newest revision.")

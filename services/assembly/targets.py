@@ -1,0 +1,103 @@
+"""The table of targets: what can be served, and what each is wired to.
+
+A row's wiring is imported when it is first needed, so the table itself costs nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.assembly.refusal import Refusal
+from services.chassis.data.migrate import SchemaMigrations
+from services.chassis.run.config import ProcessConfig
+from services.chassis.run.lifecycle import Component, Resources
+
+# Settings that hold an address to listen on, by kind.
+LISTEN_FIELDS = {"http": "http_listen", "grpc": "listen", "admin": "admin_listen"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a target is made of.
+
+    Attributes:
+        config: the class of its settings.
+        build: its composition root, which takes an instance of them.
+        schema: the one schema it owns.
+    """
+
+    config: type[ProcessConfig]
+    build: Callable[[Any, Resources], Awaitable[Component]]
+    schema: SchemaMigrations
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One row.
+
+    Attributes:
+        name: as in `maitred serve <name>`.
+        load: imports its wiring.
+        kinds: what it listens on, in the order people are told.
+        mints: whether it is given the key that signs mesh tokens.
+    """
+
+    name: str
+    load: Callable[[], Wiring]
+    kinds: tuple[str, ...]
+    mints: bool = False
+
+
+def _gateway() -> Wiring:
+    from gateway.config import GatewayConfig
+    from gateway.identity.migrations import SCHEMA
+    from gateway.wiring import build
+
+    return Wiring(GatewayConfig, build, SCHEMA)
+
+
+def _coordinator() -> Wiring:
+    from services.coordinator.config import CoordinatorConfig
+    from services.coordinator.migrations import SCHEMA
+    from services.coordinator.wiring import build
+
+    return Wiring(CoordinatorConfig, build, SCHEMA)
+
+
+def _orders() -> Wiring:
+    from services.orders.config import OrdersConfig
+    from services.orders.migrations import SCHEMA
+    from services.orders.wiring import build
+
+    return Wiring(OrdersConfig, build, SCHEMA)
+
+
+def _relay() -> Wiring:
+    from services.relay.config import RelayConfig
+    from services.relay.migrations import migrations
+    from services.relay.wiring import build
+
+    return Wiring(RelayConfig, build, migrations())
+
+
+# In the order they are started; they drain in the reverse order, so callers go first.
+TARGETS = (
+    Target("relay", _relay, ("admin",)),
+    Target("orders", _orders, ("grpc", "admin")),
+    Target("coordinator", _coordinator, ("grpc", "admin")),
+    Target("gateway", _gateway, ("http", "grpc", "admin"), mints=True),
+)
+TABLE = {"all": TARGETS} | {target.name: (target,) for target in TARGETS}
+
+
+def select(names: Sequence[str]) -> tuple[Target, ...]:
+    """The targets named, each once, in the table's order.
+
+    Raises:
+        Refusal: a name is not in the table.
+    """
+    unknown = [name for name in names if name not in TABLE]
+    if unknown:
+        raise Refusal(f"no such target: {', '.join(unknown)}; there are {', '.join(TABLE)}.")
+    wanted = {target.name for name in names for target in TABLE[name]}
+    return tuple(target for target in TARGETS if target.name in wanted)

@@ -1,0 +1,187 @@
+"""The annotated methods of the contracts, ready to be called: one binding per HTTP rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from buf.validate import validate_pb2
+from google.api import annotations_pb2, http_pb2
+from google.protobuf.descriptor import (
+    FieldDescriptor,
+    FileDescriptor,
+    MethodDescriptor,
+)
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from gateway.transcoding.decoding import Decoders, MalformedInput, parse_json
+from gateway.transcoding.encoding import Encoders
+from gateway.transcoding.query import Convert, QueryReader, converter, is_leaf
+from gateway.transcoding.templates import PathTemplate, parse_template
+
+KEY_FIELD = "request_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of a path: the field it fills, under both of its names."""
+
+    name: str
+    camel_name: str
+    convert: Convert
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One HTTP rule of one method.
+
+    Attributes:
+        verb: HTTP method.
+        path: as annotated.
+        body: `*`, a field's name, or empty where the request has no body.
+        response_body: the one field of the response that is answered; empty for all of it.
+        takes_key: whether header Idempotency-Key fills `request_id`.
+        needs_key: whether the contract refuses an empty one.
+        encode: from the response message to JSON text.
+    """
+
+    method: MethodDescriptor
+    verb: str
+    path: str
+    template: PathTemplate
+    body: str
+    response_body: str
+    takes_key: bool
+    needs_key: bool
+    request_class: type[Message]
+    response_class: type[Message]
+    variables: tuple[Variable, ...]
+    encode: Callable[[Message], str]
+    decode: Callable[[Any], Message]
+    query: QueryReader
+
+    @property
+    def rpc_path(self) -> str:
+        """As gRPC calls it: `/package.Service/Method`."""
+        return f"/{self.method.containing_service.full_name}/{self.method.name}"
+
+    def request(self, values: Sequence[str], query: str, body: bytes, key: str = "") -> Message:
+        """The request message of an HTTP request; path variables win over the body.
+
+        Args:
+            values: of the path's variables, decoded.
+            query: the query string, still encoded.
+            body: the body; read only where the rule has one.
+            key: idempotency key of the header; empty for none.
+
+        Raises:
+            MalformedInput: it is not a request of this method.
+        """
+        found = self._object(query, body)
+        for variable, value in zip(self.variables, values, strict=True):
+            found.pop(variable.camel_name, None)
+            found[variable.name] = variable.convert(value)
+        if key:
+            given = found.pop("requestId", None) or found.get(KEY_FIELD) or key
+            if given != key:
+                raise MalformedInput("is not the header's", KEY_FIELD)
+            found[KEY_FIELD] = key
+        return self.decode(found)
+
+    def _object(self, query: str, body: bytes) -> dict[str, Any]:
+        parameters = parse_qsl(query, keep_blank_values=True) if query else ()
+        if self.body == "*":
+            if parameters:
+                raise MalformedInput("unknown parameter", parameters[0][0])
+            value = parse_json(body)
+            if type(value) is not dict:
+                raise MalformedInput("must be an object")
+            return value
+        found = self.query.read(parameters) if parameters else {}
+        if self.body:
+            found[self.body] = parse_json(body)
+        return found
+
+
+def bindings(files: Iterable[FileDescriptor]) -> Iterator[Binding]:
+    """The bindings of every annotated method, in the order of the files.
+
+    Raises ValueError for an annotation that is not understood or names no field.
+    """
+    encoders = Encoders()
+    decoders = Decoders()
+    for file in files:
+        for service in file.services_by_name.values():
+            for method in service.methods:
+                options = method.GetOptions()
+                if not options.HasExtension(annotations_pb2.http):
+                    continue
+                rule = options.Extensions[annotations_pb2.http]
+                for each in (rule, *rule.additional_bindings):
+                    yield _bind(method, each, encoders, decoders)
+
+
+def _bind(
+    method: MethodDescriptor, rule: http_pb2.HttpRule, encoders: Encoders, decoders: Decoders
+) -> Binding:
+    kind = rule.WhichOneof("pattern")
+    if kind is None or kind == "custom" or method.client_streaming or method.server_streaming:
+        raise ValueError(f"{method.full_name}: this annotation is not served")
+    path = getattr(rule, kind)
+    template = parse_template(path)
+    request, response = method.input_type, method.output_type
+    if rule.body not in {"", "*"}:
+        _field(method, request.fields_by_name, rule.body)
+    key = request.fields_by_name.get(KEY_FIELD)
+    takes_key = key is not None and kind != "get" and KEY_FIELD not in template.variables
+    return Binding(
+        method=method,
+        verb=kind.upper(),
+        path=path,
+        template=template,
+        body=rule.body,
+        response_body=rule.response_body,
+        takes_key=takes_key,
+        needs_key=takes_key and key is not None and _refuses_empty(key),
+        request_class=GetMessageClass(request),
+        response_class=GetMessageClass(response),
+        variables=tuple(
+            _variable(_field(method, request.fields_by_name, name)) for name in template.variables
+        ),
+        encode=_encoder(method, rule.response_body, encoders),
+        decode=decoders.of(GetMessageClass(request)),
+        query=QueryReader(request),
+    )
+
+
+def _encoder(
+    method: MethodDescriptor, response_body: str, encoders: Encoders
+) -> Callable[[Message], str]:
+    response = method.output_type
+    if not response_body:
+        return encoders.of(GetMessageClass(response))
+    field = _field(method, response.fields_by_name, response_body)
+    write = encoders.of_field(field)
+    return lambda message: write(getattr(message, field.name))
+
+
+def _variable(field: FieldDescriptor) -> Variable:
+    if field.is_repeated or not is_leaf(field):
+        raise ValueError(f"{field.full_name} cannot stand in a path")
+    return Variable(field.name, field.camelcase_name, converter(field))
+
+
+def _field(
+    method: MethodDescriptor, fields: Mapping[str, FieldDescriptor], name: str
+) -> FieldDescriptor:
+    if name not in fields:
+        raise ValueError(f"{method.full_name}: its annotation names no field: {name}")
+    return fields[name]
+
+
+def _refuses_empty(field: FieldDescriptor) -> bool:
+    rules = field.GetOptions().Extensions[validate_pb2.field]
+    return bool(rules.required or rules.string.min_len)

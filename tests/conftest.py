@@ -6,13 +6,36 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from tests.support.servers import Servers, start_servers
+from services.assembly.home import Home
+from tests.support.mesh import RunningMesh, running_mesh
+from tests.support.servers import (
+    MigratedDatabase,
+    Servers,
+    claim_home,
+    migrated_copy,
+    migrated_template,
+    start_servers,
+)
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
+def home() -> Iterator[Home]:
+    """The state folder of this run, no other's."""
+    with claim_home() as ours:
+        yield ours
+
+
+@pytest.fixture(scope="session")
+def servers(home: Home) -> Iterator[Servers]:
     """The Postgres and Valkey of this run."""
-    with start_servers() as started:
+    with start_servers(home) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def mesh(home: Home) -> Iterator[RunningMesh]:
+    """The complete mesh, every target a process of its own, with the demo tenants."""
+    with running_mesh(Home(home.path / "mesh")) as started:
         yield started
 
 
@@ -22,6 +45,22 @@ def empty_database_url(servers: Servers, request: pytest.FixtureRequest) -> Iter
     name = database_name("empty", request)
     yield servers.create_database(name, template="maitred")
     servers.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def migrated(servers: Servers) -> Iterator[str]:
+    """The name of a migrated database to copy."""
+    with migrated_template(servers) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def database(
+    servers: Servers, migrated: str, request: pytest.FixtureRequest
+) -> Iterator[MigratedDatabase]:
+    """A migrated database of this test module's own."""
+    with migrated_copy(servers, migrated, database_name("migrated", request)) as copy:
+        yield copy
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,19 @@ def fork(name: str, body: Body, log: Path) -> Forked:
         os._exit(status)
 
 
+def redirect(log: Path) -> None:
+    """Append standard output and error of this process to `log`; read nothing any more."""
+    # In this order, and closing no standard one: any of the three may have been closed before.
+    null = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    for opened in (null, output):
+        if opened > 2:
+            os.close(opened)
+
+
 def _report(notify: int) -> None:
     os.write(notify, b"1")
 
@@ -119,11 +132,7 @@ def _detach(name: str, parent: int, log: Path, keep: int) -> None:
     signal.set_wakeup_fd(-1)
     for inherited in INHERITED_SIGNALS:
         signal.signal(inherited, signal.SIG_DFL)
-    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    redirect(log)
     os.closerange(3, keep)
     os.closerange(keep + 1, os.sysconf("SC_OPEN_MAX"))
     if sys.platform == "linux":

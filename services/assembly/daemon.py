@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from services.assembly.children import redirect
+
 
 def detach(log: Path) -> Callable[[], None] | None:
     """Go on in a child with a session of its own; this process waits until it is ready.
@@ -30,11 +32,7 @@ def detach(log: Path) -> Callable[[], None] | None:
     os.setsid()
 
     def tell_ready() -> None:
-        output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        null = os.open(os.devnull, os.O_RDONLY)
-        for source, standard in ((null, 0), (output, 1), (output, 2)):
-            os.dup2(source, standard)
-            os.close(source)
+        redirect(log)
         os.write(writer, b"1")
         os.close(writer)
 

@@ -31,7 +31,7 @@ from services.assembly.migrations import migrate_all, service_urls
 from services.assembly.record import ProcessRecord, RunRecord
 from services.assembly.report import Report
 from services.assembly.supervisor import Program, StopSignals, Supervised, Supervisor
-from services.assembly.targets import TARGETS, Target
+from services.assembly.targets import TARGETS, Target, configured_urls
 from services.chassis.rpc.identity import MeshSigner
 from services.chassis.rpc.peers import Peers
 from services.chassis.run import lifecycle
@@ -72,7 +72,7 @@ class Mesh:
             addresses=self._addresses,
             database_url=database_url,
             redis_url=config.redis_url or urls["valkey"],
-            service_urls=service_urls(database_url, home),
+            service_urls=service_urls(database_url, home, configured_urls()),
             mesh_key=local_mesh_key(home),
             page_token_key=home.secret(PAGE_TOKEN_KEY),
         )

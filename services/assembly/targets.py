@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.assembly.refusal import Refusal
-from services.chassis.data.migrate import SchemaMigrations
 from services.chassis.run.config import ProcessConfig
 from services.chassis.run.lifecycle import Component, Resources
 
@@ -23,12 +22,10 @@ class Wiring:
     Attributes:
         config: the class of its settings.
         build: its composition root, which takes an instance of them.
-        schema: the one schema it owns.
     """
 
     config: type[ProcessConfig]
     build: Callable[[Any, Resources], Awaitable[Component]]
-    schema: SchemaMigrations
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,34 +47,30 @@ class Target:
 
 def _gateway() -> Wiring:
     from gateway.config import GatewayConfig
-    from gateway.identity.migrations import SCHEMA
     from gateway.wiring import build
 
-    return Wiring(GatewayConfig, build, SCHEMA)
+    return Wiring(GatewayConfig, build)
 
 
 def _coordinator() -> Wiring:
     from services.coordinator.config import CoordinatorConfig
-    from services.coordinator.migrations import SCHEMA
     from services.coordinator.wiring import build
 
-    return Wiring(CoordinatorConfig, build, SCHEMA)
+    return Wiring(CoordinatorConfig, build)
 
 
 def _orders() -> Wiring:
     from services.orders.config import OrdersConfig
-    from services.orders.migrations import SCHEMA
     from services.orders.wiring import build
 
-    return Wiring(OrdersConfig, build, SCHEMA)
+    return Wiring(OrdersConfig, build)
 
 
 def _relay() -> Wiring:
     from services.relay.config import RelayConfig
-    from services.relay.migrations import migrations
     from services.relay.wiring import build
 
-    return Wiring(RelayConfig, build, migrations())
+    return Wiring(RelayConfig, build)
 
 
 # In the order they are started; they drain in the reverse order, so callers go first.
@@ -88,6 +81,11 @@ TARGETS = (
     Target("gateway", _gateway, ("http", "grpc", "admin"), mints=True),
 )
 TABLE = {"all": TARGETS} | {target.name: (target,) for target in TARGETS}
+
+
+def configured_urls() -> dict[str, str]:
+    """The database URL each target is given by its settings; empty where it has none."""
+    return {target.name: target.load().config().database_url for target in TARGETS}
 
 
 def select(names: Sequence[str]) -> tuple[Target, ...]:

@@ -33,7 +33,7 @@ def status() -> None:
             _health(process),
             str(now - process.since).partition(".")[0],
             str(process.restarts),
-            ", ".join(f"{kind} {address}" for kind, address in process.addresses.items()),
+            "\n".join(f"{kind} {address}" for kind, address in process.addresses.items()),
         )
     Console().print(table)
 

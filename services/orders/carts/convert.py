@@ -202,9 +202,7 @@ def _named_choice(operation: SetOrderChoice, catalog: Catalog) -> cart_pb2.Order
     )
 
 
-def _from_ambiguity(
-    ambiguity: Ambiguity, names: dict[str, str]
-) -> cart_service_pb2.Ambiguity:
+def _from_ambiguity(ambiguity: Ambiguity, names: dict[str, str]) -> cart_service_pb2.Ambiguity:
     return cart_service_pb2.Ambiguity(
         phrase=ambiguity.phrase,
         candidate_ids=ambiguity.candidate_ids,

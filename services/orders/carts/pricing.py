@@ -120,9 +120,7 @@ def effective_choices(cart: Cart, catalog: Catalog) -> Iterator[PricedChoice]:
 def _price_line(line: CartLine, catalog: Catalog) -> PricedLine:
     product = catalog.products_by_id[line.product_id]
     options = tuple(
-        option
-        for group in catalog.groups_of(product)
-        for option in effective_options(line, group)
+        option for group in catalog.groups_of(product) for option in effective_options(line, group)
     )
     add_ons = tuple(_price_add_ons(line, catalog))
     unit_price = (
@@ -149,6 +147,4 @@ def _price_add_ons(line: CartLine, catalog: Catalog) -> Iterator[PricedAddOn]:
 
 
 def _priced(group: OptionGroup, option: Option, quantity: int, *, is_default: bool) -> PricedOption:
-    return PricedOption(
-        group.id, option.id, option.name, quantity, is_default, option.price_delta
-    )
+    return PricedOption(group.id, option.id, option.name, quantity, is_default, option.price_delta)

@@ -1,0 +1,1 @@
+"""What a tenant sells: imported whole, checked, searched."""

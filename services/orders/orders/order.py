@@ -1,0 +1,72 @@
+"""An order as it is kept, and the one to be placed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.orders.orders.states import OrderState
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """An order: what was placed, for ever (`placed`, the contract's bytes), and where it stands.
+
+    `version` counts its changes from 1.
+    """
+
+    order_id: UUID
+    principal_id: str
+    status: OrderState
+    version: int
+    update_time: datetime
+    placed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteToPlace:
+    """What placing needs to know: the quote, and whether the key came before.
+
+    `fingerprint` and `answer` are the key's, None for a new key. `principal_id`, `cart` and
+    `expire_time` are None where the caller may not see such a quote.
+    """
+
+    fingerprint: bytes | None
+    answer: bytes | None
+    principal_id: str | None
+    cart: bytes | None
+    expire_time: datetime | None
+    is_ordered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A line's row: ids, counts and amounts in minor units."""
+
+    product_id: str
+    quantity: int
+    unit_price_minor: int
+    total_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order about to be placed. `placed` is the answer's bytes."""
+
+    order_id: UUID
+    quote_id: UUID
+    owner: str
+    session_id: str
+    total_minor: int
+    currency_code: str
+    create_time: datetime
+    lines: tuple[NewLine, ...]
+    placed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders a list holds: of one principal, state, conversation; None for all of them."""
+
+    principal_id: str | None
+    status: OrderState | None
+    session_id: str | None

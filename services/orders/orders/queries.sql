@@ -1,0 +1,43 @@
+-- name: read_quote_to_place
+-- The quote if principal_id $5 (NULL: anyone) owns it, and the answer the caller's key has.
+SELECT fingerprint, answer, principal_id, cart, expire_time, is_ordered
+FROM orders.read_quote_to_place_v1($1, $2, $3, $4, $5, $6);
+
+-- name: place_order
+-- Key, order, lines and event, in one statement.
+SELECT outcome, answer
+FROM orders.place_order_v1(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21
+);
+
+-- name: get_order
+-- One order; $3 is the principal_id that must own it, NULL for any.
+SELECT order_id, principal_id, status, version, update_time, placed
+FROM orders.orders
+WHERE tenant_id = $1 AND order_id = $2 AND ($3::text IS NULL OR principal_id = $3);
+
+-- name: lock_order
+-- The same, held until the transaction ends: its next event is ours to write.
+SELECT order_id, principal_id, status, version, update_time, placed
+FROM orders.orders
+WHERE tenant_id = $1 AND order_id = $2 AND ($3::text IS NULL OR principal_id = $3)
+FOR NO KEY UPDATE;
+
+-- name: move_order
+-- Writes the new state of an order held by lock_order.
+-- every guest: lock_order has found it to be the caller's
+UPDATE orders.orders
+SET status = $3, version = $4, update_time = $5
+WHERE tenant_id = $1 AND order_id = $2;
+
+-- name: list_orders
+-- A page of the tenant's orders before order $4, newest first; of principal_id $2 unless NULL.
+SELECT order_id, principal_id, status, version, update_time, placed
+FROM orders.orders
+WHERE tenant_id = $1
+    AND ($2::text IS NULL OR principal_id = $2)
+    AND ($3::text IS NULL OR status = $3)
+    AND ($4::uuid IS NULL OR order_id < $4)
+    AND ($5::text IS NULL OR session_id = $5)
+ORDER BY order_id DESC
+LIMIT $6;

@@ -1,0 +1,190 @@
+"""Orders: placed in two round trips, moved under their row's lock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.chassis.data.idempotency import (
+    Answer,
+    IdempotencyKeys,
+    Scope,
+    fingerprint,
+    in_progress,
+    key_reused,
+)
+from services.chassis.data.outbox import OutboxEvent, OutboxNotifier, append, partition_of
+from services.chassis.data.postgres import Connection, Database, Queries
+from services.orders.orders.order import NewOrder, OrderFilter, QuoteToPlace, StoredOrder
+from services.orders.orders.states import OrderState
+
+_QUERIES = Queries.load(__package__)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of an order's state: the order after it, the event that tells, the answer."""
+
+    order: StoredOrder
+    event: OutboxEvent
+    answer: bytes
+
+
+class OrderStore:
+    """Reads and writes orders, and wakes the relay after each commit."""
+
+    def __init__(self, database: Database, keys: IdempotencyKeys, notifier: OutboxNotifier) -> None:
+        self._database = database
+        self._keys = keys
+        self._notifier = notifier
+
+    async def quote_to_place(
+        self, scope: Scope, quote_id: UUID, owner: str | None, now: datetime
+    ) -> QuoteToPlace:
+        """What is known of a quote that `owner` (None: anyone) must own, and of the key."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                _QUERIES.read_quote_to_place,
+                scope.tenant_id,
+                scope.principal_id,
+                scope.key,
+                quote_id,
+                owner,
+                now,
+            )
+        if row is None:
+            raise AssertionError("the function returns one row")
+        return QuoteToPlace(**dict(row))
+
+    async def place(
+        self, scope: Scope, request: bytes, order: NewOrder, event: OutboxEvent
+    ) -> Answer:
+        """Places an order, once for the scope's key and once for its quote.
+
+        Returns:
+            The bytes of the order as placed, by this call or by the first one.
+
+        Raises:
+            Failure: FAILED_PRECONDITION IDEMPOTENCY_KEY_REUSED, ABORTED REQUEST_IN_PROGRESS.
+        """
+        lines = order.lines
+        async with self._database.connection() as connection:
+            try:
+                row = await connection.fetchrow(
+                    _QUERIES.place_order,
+                    scope.tenant_id,
+                    scope.principal_id,
+                    scope.key,
+                    fingerprint(request),
+                    order.order_id,
+                    order.quote_id,
+                    order.owner,
+                    order.session_id or None,
+                    order.total_minor,
+                    order.currency_code,
+                    order.placed,
+                    order.create_time,
+                    [line.product_id for line in lines],
+                    [line.quantity for line in lines],
+                    [line.unit_price_minor for line in lines],
+                    [line.total_minor for line in lines],
+                    partition_of(scope.tenant_id),
+                    event.event_id,
+                    event.type,
+                    event.aggregate_id,
+                    event.payload,
+                )
+            except asyncpg.LockNotAvailableError:
+                raise in_progress() from None
+        if row is None:
+            # The key was deleted between being in our way and being read.
+            raise in_progress()
+        if row["outcome"] == "key_reused":
+            raise key_reused(scope.key)
+        is_placed = row["outcome"] == "placed"
+        if is_placed:
+            self._notifier.committed()
+        return Answer(row["answer"], replayed=not is_placed)
+
+    async def get(self, tenant_id: UUID, order_id: UUID, owner: str | None) -> StoredOrder | None:
+        """The order, if there is one and `owner` (None: anyone) owns it."""
+        async with self._database.tenant(tenant_id) as connection:
+            return await _one(connection, _QUERIES.get_order, tenant_id, order_id, owner)
+
+    async def page(
+        self, tenant_id: UUID, chosen: OrderFilter, before: UUID | None, limit: int
+    ) -> list[StoredOrder]:
+        """At most `limit` orders older than `before` (None: from the newest), newest first."""
+        async with self._database.tenant(tenant_id) as connection:
+            rows = await connection.fetch(
+                _QUERIES.list_orders,
+                tenant_id,
+                chosen.principal_id,
+                chosen.status,
+                before,
+                chosen.session_id,
+                limit,
+            )
+        return [_order(row) for row in rows]
+
+    async def move(
+        self,
+        scope: Scope,
+        request: bytes,
+        order_id: UUID,
+        owner: str | None,
+        decide: Callable[[StoredOrder | None], Move],
+    ) -> Answer:
+        """Changes an order's state and tells of it in one transaction, once for the scope's key.
+
+        Args:
+            scope: whose tenant, and the key.
+            request: what the key stands for.
+            order_id: the order.
+            owner: who must own it; None for anyone.
+            decide: given the order under its lock, or None; returns the move or raises a Failure.
+
+        Raises:
+            Failure: of `decide`; ABORTED REQUEST_IN_PROGRESS if somebody holds it for too long.
+        """
+
+        async def work(connection: Connection) -> bytes:
+            order = await _one(connection, _QUERIES.lock_order, scope.tenant_id, order_id, owner)
+            move = decide(order)
+            await connection.execute(
+                _QUERIES.move_order,
+                scope.tenant_id,
+                order_id,
+                move.order.status,
+                move.order.version,
+                move.order.update_time,
+            )
+            await append(connection, move.event)
+            return move.answer
+
+        try:
+            answer = await self._keys.run_once(scope, request, work)
+        except asyncpg.LockNotAvailableError:
+            raise in_progress() from None
+        self._notifier.committed()
+        return answer
+
+
+async def _one(
+    connection: Connection, query: str, tenant_id: UUID, order_id: UUID, owner: str | None
+) -> StoredOrder | None:
+    row = await connection.fetchrow(query, tenant_id, order_id, owner)
+    return _order(row) if row else None
+
+
+def _order(row: asyncpg.Record) -> StoredOrder:
+    return StoredOrder(
+        order_id=row["order_id"],
+        principal_id=row["principal_id"],
+        status=OrderState(row["status"]),
+        version=row["version"],
+        update_time=row["update_time"],
+        placed=row["placed"],
+    )

@@ -1,0 +1,98 @@
+"""maitred.orders.v1.QuoteService."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import grpc
+from maitred.orders.v1 import cart_pb2, quote_service_pb2, quote_service_pb2_grpc
+
+from services.chassis.data.ids import IdFactory, from_id
+from services.chassis.rpc.call import current
+from services.chassis.rpc.errors import FieldProblem, invalid
+from services.chassis.rpc.server import ServicerBinding
+from services.orders.carts.convert import cart_invalid, from_cart, to_cart
+from services.orders.carts.fitting import CartDoesNotFit, check, sold_out
+from services.orders.carts.pricing import price
+from services.orders.catalog.model import Catalog
+from services.orders.catalog.ports import CurrentCatalog
+from services.orders.convert import keyless, scope_of, tell_replayed, visible_to
+from services.orders.quotes.convert import from_quote, not_available, quote_not_found
+from services.orders.quotes.quote import StoredQuote
+from services.orders.quotes.store import QuoteStore
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
+    """Prices carts, and keeps the prices for `lifetime`."""
+
+    def __init__(
+        self,
+        store: QuoteStore,
+        catalog: CurrentCatalog,
+        ids: IdFactory,
+        clock: Callable[[], datetime],
+        lifetime: timedelta,
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._ids = ids
+        self._clock = clock
+        self._lifetime = lifetime
+
+    @property
+    def binding(self) -> ServicerBinding:
+        """How a server serves it."""
+        return ServicerBinding(
+            "maitred.orders.v1.QuoteService",
+            quote_service_pb2_grpc.add_QuoteServiceServicer_to_server,
+            self,
+        )
+
+    async def CreateQuote(
+        self, request: quote_service_pb2.CreateQuoteRequest, context: Context
+    ) -> quote_service_pb2.CreateQuoteResponse:
+        principal = current().principal
+        edition = await self._catalog(principal.tenant_id)
+
+        def make() -> tuple[StoredQuote, bytes]:
+            quote = self._quote(request.cart, edition.catalog, principal.principal_id)
+            response = quote_service_pb2.CreateQuoteResponse(quote=from_quote(quote))
+            return quote, response.SerializeToString()
+
+        scope = scope_of(principal, "CreateQuote", request.request_id)
+        answer = await self._store.create(scope, keyless(request), make)
+        tell_replayed(context, answer)
+        return quote_service_pb2.CreateQuoteResponse.FromString(answer.body)
+
+    async def GetQuote(
+        self, request: quote_service_pb2.GetQuoteRequest, context: Context
+    ) -> quote_service_pb2.GetQuoteResponse:
+        principal = current().principal
+        quote_id: UUID = from_id("quo", request.quote_id)
+        quote = await self._store.get(principal.tenant_id, quote_id, visible_to(principal))
+        if quote is None:
+            raise quote_not_found(request.quote_id)
+        return quote_service_pb2.GetQuoteResponse(quote=from_quote(quote))
+
+    def _quote(self, message: cart_pb2.Cart, catalog: Catalog, principal_id: str) -> StoredQuote:
+        if not message.lines:
+            problem = FieldProblem("cart.lines", "at least one line")
+            raise invalid("CART_INVALID", "The cart is empty.", [problem], problems="1")
+        cart = to_cart(message)
+        try:
+            check(cart, catalog)
+        except CartDoesNotFit as misfit:
+            raise cart_invalid(misfit) from misfit
+        if missing := sold_out(cart, catalog):
+            raise not_available(missing)
+        now = self._clock()
+        return StoredQuote(
+            quote_id=self._ids.new(),
+            principal_id=principal_id,
+            cart=from_cart(price(cart, catalog)).SerializeToString(),
+            create_time=now,
+            expire_time=now + self._lifetime,
+        )

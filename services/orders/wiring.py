@@ -1,0 +1,61 @@
+"""The composition root of the orders service."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from services.chassis.data.idempotency import IdempotencyKeys
+from services.chassis.data.ids import IdFactory
+from services.chassis.data.outbox import OutboxNotifier
+from services.chassis.data.pages import PageTokens
+from services.chassis.run.lifecycle import Component, Loop, Resources
+from services.orders.carts.service import CartService
+from services.orders.catalog.convert import decode
+from services.orders.catalog.editions import Edition
+from services.orders.catalog.service import CatalogService
+from services.orders.catalog.store import CatalogStore
+from services.orders.config import OrdersConfig
+from services.orders.orders.service import OrderService
+from services.orders.orders.store import OrderStore
+from services.orders.quotes.service import QuoteService
+from services.orders.quotes.store import QuoteStore
+from services.orders.store import ExpiredKeys
+
+
+async def build(config: OrdersConfig, resources: Resources) -> Component:
+    """The service on its database; nothing else is needed to take an order.
+
+    Raises:
+        ValueError: no database is configured.
+    """
+    database, clock = resources.database, resources.clock
+    if database is None:
+        raise ValueError("orders needs a database: set MAITRED_DB_ORDERS_URL")
+    ids = IdFactory(clock, resources.random.randbytes)
+    tokens = PageTokens(config.page_token_key)
+    keys = IdempotencyKeys(database, "orders")
+    notifier = OutboxNotifier(config.database_url)
+    expired = ExpiredKeys(database, clock)
+    catalogs = CatalogStore(database, keys, decode)
+
+    async def catalog(tenant_id: UUID) -> Edition:
+        expired.served(tenant_id)
+        return await catalogs.current(tenant_id)
+
+    services = (
+        CatalogService(catalogs, tokens, clock),
+        CartService(catalog),
+        QuoteService(
+            QuoteStore(database, keys),
+            catalog,
+            ids,
+            clock,
+            timedelta(seconds=config.quote_lifetime_s),
+        ),
+        OrderService(OrderStore(database, keys, notifier), ids, clock, tokens),
+    )
+    return Component(
+        name="orders",
+        servicers=tuple(service.binding for service in services),
+        loops=(Loop("notify", notifier.run), Loop("expired-keys", expired.run)),
+        ready=database.ping,
+    )

@@ -5,6 +5,7 @@ connections and drain. Health and reflection need no token; everything else does
 """
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -34,11 +35,13 @@ class ServerOptions:
         listen: `host:port`; port 0 takes a free one.
         call_timeout_s: seconds given to a call whose caller set no deadline.
         connection_age_s: seconds after which a client is asked to connect anew.
+        share_port: whether other processes may serve at `listen` too.
     """
 
     listen: str
     call_timeout_s: float = 30.0
     connection_age_s: int = 300
+    share_port: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +95,15 @@ class RpcServer:
         self._telemetry = telemetry
 
     async def start(self) -> None:
-        """Binds and serves. RuntimeError if the address is taken."""
-        self._server = grpc.aio.server(options=_channel_arguments(self._options))
-        for service, handlers in self._handlers.items():
-            traced = await _traced(service, handlers, self._telemetry)
-            self._server.add_generic_rpc_handlers(
-                (grpc.method_handlers_generic_handler(service, traced),)
-            )
-        health_pb2_grpc.add_HealthServicer_to_server(self.readiness.servicer, self._server)
-        health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-        names = (*self._handlers, health_name, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
-        self.port = self._server.add_insecure_port(self._options.listen)
+        """Binds and serves. OSError if the address is taken."""
+        server = await self._assembled()
+        self.port = _bound_port(server, self._options.listen)
+        if not self.port:
+            del server  # kept in the error's traceback it would outlive its loop
+            raise OSError(errno.EADDRINUSE, f"cannot listen on {self._options.listen}")
+        self._server = server
         await self.readiness.check()
-        await self._server.start()
+        await server.start()
         self._watch = asyncio.create_task(self.readiness.run(), name="readiness")
 
     async def drain(self, delay_s: float, grace_s: float) -> None:
@@ -123,6 +121,27 @@ class RpcServer:
         """Accepts no more, and cancels what is not finished within `grace_s` seconds."""
         self._watch.cancel()
         await self._server.stop(grace_s)
+
+    async def _assembled(self) -> grpc.aio.Server:
+        server = grpc.aio.server(options=_channel_arguments(self._options))
+        for service, handlers in self._handlers.items():
+            traced = await _traced(service, handlers, self._telemetry)
+            server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(service, traced),)
+            )
+        health_pb2_grpc.add_HealthServicer_to_server(self.readiness.servicer, server)
+        health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        names = (*self._handlers, health_name, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+        return server
+
+
+def _bound_port(server: grpc.aio.Server, listen: str) -> int:
+    """The port bound, 0 if there is none to be had."""
+    try:
+        return server.add_insecure_port(listen)
+    except RuntimeError:
+        return 0
 
 
 def _wrapped(
@@ -183,8 +202,8 @@ async def _traced(service: str, handlers: _Handlers, telemetry: "Telemetry") -> 
 def _channel_arguments(options: ServerOptions) -> list[tuple[str, int]]:
     age_ms = options.connection_age_s * 1000
     return [
-        # A taken port must be an error, not a shared port.
-        ("grpc.so_reuseport", 0),
+        # Unless it is meant, a taken port must be an error, not a shared port.
+        ("grpc.so_reuseport", int(options.share_port)),
         ("grpc.max_metadata_size", MAX_METADATA_BYTES),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),

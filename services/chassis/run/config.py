@@ -115,6 +115,12 @@ class ProcessConfig(Settings):
     admin_listen: str = setting(
         "127.0.0.1:0", "Address of /metrics and /healthz; port 0 takes a free one."
     )
+    share_ports: bool = setting(
+        False,
+        "Whether several processes may listen on the same gRPC and HTTP address and share its "
+        "connections; `maitred serve --workers` sets it.",
+        env="MAITRED_SHARE_PORTS",
+    )
     database_url: str = setting(
         "", "Postgres of this service, with its own role; empty for none.", sensitive=True
     )

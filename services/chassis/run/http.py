@@ -15,8 +15,11 @@ _BACKLOG = 2048
 class HttpServer:
     """One application at one address. The process, not uvicorn, hears the signals."""
 
-    def __init__(self, app: ASGIApp, listen: str, grace_s: float) -> None:
+    def __init__(
+        self, app: ASGIApp, listen: str, grace_s: float, *, share_port: bool = False
+    ) -> None:
         self._listen = listen
+        self._share_port = share_port
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -41,7 +44,9 @@ class HttpServer:
         """Takes the address; connections queue until `serve`. OSError if it is taken."""
         host, port = host_and_port(self._listen)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        self._socket = socket.create_server(
+            (host, port), family=family, backlog=_BACKLOG, reuse_port=self._share_port
+        )
 
     async def serve(self) -> None:
         """Serves until `drain`, and then until what is in flight is answered or cut off."""

@@ -222,7 +222,9 @@ class _Part:
         self._http_stopped = asyncio.Event()
         self._is_draining = False
         if component.servicers:
-            options = ServerOptions(config.listen, config.call_timeout_s, config.connection_age_s)
+            options = ServerOptions(
+                config.listen, config.call_timeout_s, config.connection_age_s, config.share_ports
+            )
             self.rpc = build_server(
                 options,
                 component.servicers,
@@ -231,7 +233,12 @@ class _Part:
                 component.ready,
             )
         if component.http is not None:
-            self.http = HttpServer(component.http, component.http_listen, config.drain_grace_s)
+            self.http = HttpServer(
+                component.http,
+                component.http_listen,
+                config.drain_grace_s,
+                share_port=config.share_ports,
+            )
 
     @property
     def is_ready(self) -> bool:

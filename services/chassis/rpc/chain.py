@@ -49,6 +49,7 @@ AUTHORIZATION_KEY = "authorization"
 # Kept back from the caller's deadline, so that our answer, which names the culprit, arrives first.
 MARGIN_S = 0.02
 
+_DO_NOT_RETRY = ("grpc-retry-pushback-ms", "-1")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _ROLES = {
     number: Role(name.removeprefix("ROLE_").lower())
@@ -205,11 +206,11 @@ class _Passage:
         self._tell(failure, error)
         self._ended(failure.code)
         status = to_status(failure)
-        await self._context.abort(
-            failure.code,
-            status.message,
-            trailing_metadata=((DETAILS_KEY, status.SerializeToString()),),
-        )
+        trailing: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
+        if isinstance(error, grpc.aio.AioRpcError):
+            # The hop nearest to the trouble has tried again already.
+            trailing.append(_DO_NOT_RETRY)
+        await self._context.abort(failure.code, status.message, trailing_metadata=tuple(trailing))
 
     def _tell(self, failure: Failure, error: Exception) -> None:
         told = {

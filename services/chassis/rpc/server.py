@@ -93,15 +93,16 @@ class RpcServer:
         self._options = options
         self._handlers = handlers
         self._telemetry = telemetry
+        self._server: grpc.aio.Server | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Binds and serves. OSError if the address is taken."""
+        """Binds and serves; `stop` ends it however far it came. OSError if the address is taken."""
         server = await self._assembled()
+        self._server = server
         self.port = _bound_port(server, self._options.listen)
         if not self.port:
-            del server  # kept in the error's traceback it would outlive its loop
             raise OSError(errno.EADDRINUSE, f"cannot listen on {self._options.listen}")
-        self._server = server
         await self.readiness.check()
         await server.start()
         self._watch = asyncio.create_task(self.readiness.run(), name="readiness")
@@ -119,8 +120,10 @@ class RpcServer:
 
     async def stop(self, grace_s: float = 0.0) -> None:
         """Accepts no more, and cancels what is not finished within `grace_s` seconds."""
-        self._watch.cancel()
-        await self._server.stop(grace_s)
+        if self._watch:
+            self._watch.cancel()
+        if self._server:
+            await self._server.stop(grace_s)
 
     async def _assembled(self) -> grpc.aio.Server:
         server = grpc.aio.server(options=_channel_arguments(self._options))

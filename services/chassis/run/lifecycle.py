@@ -254,8 +254,8 @@ class _Part:
             for loop in self._component.loops
         ]
         if self.rpc:
-            await self.rpc.start()
             stack.push_async_callback(self.rpc.stop)
+            await self.rpc.start()
         if self.http:
             self.http.bind()
             group.create_task(self._serve_http(self.http), name=f"{self.name}.http")

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
@@ -82,25 +83,27 @@ async def migrate(database_url: str, schemas: Sequence[SchemaMigrations]) -> lis
         await connection.close()
 
 
-async def check_schema(
-    connection: Connection, schema: SchemaMigrations, app_version: tuple[int, ...]
-) -> None:
+async def check_schema(connection: Connection, schema: SchemaMigrations) -> None:
     """Refuses to serve on a schema this code cannot work with.
 
     Raises:
         SchemaMismatch: it is older than this code needs, or says that it needs newer code.
     """
-    version = await _version(connection, schema.schema)
-    if version is None or version < schema.head:
+    at = await _version(connection, schema.schema)
+    if at is None or at < schema.head:
         raise SchemaMismatch(
-            f"schema {schema.schema} is at {version or 'nothing'}, {schema.head} is needed:"
+            f"schema {schema.schema} is at {at or 'nothing'}, {schema.head} is needed:"
             " run `maitred migrate`"
         )
     needed: str | None = await connection.fetchval(
         f"SELECT min_app_version FROM {schema.schema}.requirement"  # noqa: S608
     )
-    if needed and tuple(int(part) for part in needed.split(".")) > app_version:
+    if needed and _numbers(needed) > _numbers(version("maitred")):
         raise SchemaMismatch(f"schema {schema.schema} needs version {needed} of this program")
+
+
+def _numbers(version_text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version_text)[:3])
 
 
 async def _prepare(connection: Connection, schema: SchemaMigrations) -> None:

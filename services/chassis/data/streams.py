@@ -1,0 +1,262 @@
+"""Streams of events, read once per process and given to many.
+
+Partition `p` is the Redis stream `maitred:events:{p}`. Its entries are contiguous and have the
+ids `<seq>-0`, so a position is `<partition>-<seq>` for ever, whatever Redis went through. A jump
+in the numbers means that what lay between is no longer kept: subscribers are told with `Reset`.
+"""
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+
+from services.chassis.data.outbox import PARTITIONS, partition_of
+
+KEY = "maitred:events:{{{partition}}}"
+_BLOCK_MS = 5000
+_BATCH = 500
+_RETRY_S = 0.25
+
+_log = structlog.get_logger(__name__)
+
+
+def stream_key(partition: int) -> str:
+    """The Redis key of a partition's stream; the braces keep it in one slot of a cluster."""
+    return KEY.format(partition=partition)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cursor:
+    """A position in the events of a partition: everything up to `seq` was seen."""
+
+    partition: int
+    seq: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Reads `<partition>-<seq>`.
+
+        Raises:
+            ValueError: it is not a position.
+        """
+        match = re.fullmatch(r"(\d{1,2})-(\d{1,18})", text, re.ASCII)
+        if match is None or int(match.group(1)) >= PARTITIONS:
+            raise ValueError(f"not a position: {text!r}")
+        return cls(int(match.group(1)), int(match.group(2)))
+
+    def __str__(self) -> str:
+        return f"{self.partition}-{self.seq}"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """An event as streams carry it; `payload` is the CloudEvents JSON its producer rendered."""
+
+    cursor: Cursor
+    tenant_id: UUID
+    principal_id: str
+    type: str
+    payload: bytes
+
+    def fields(self) -> dict[bytes, bytes]:
+        """Its stream entry."""
+        return {
+            b"e": self.payload,
+            b"t": self.tenant_id.hex.encode(),
+            b"p": self.principal_id.encode(),
+            b"y": self.type.encode(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Events before `cursor` are no longer kept: what was built of them must be read anew."""
+
+    cursor: Cursor
+
+
+class SlowConsumer(Exception):
+    """A subscriber read too slowly and was cut off; it may come back with its last position."""
+
+
+class Subscription:
+    """Events of one tenant from a position on; iterate over it."""
+
+    def __init__(self, reader: "StreamReader", tenant_id: UUID, after: Cursor, limit: int) -> None:
+        self.cursor = after
+        self._reader = reader
+        self._tenant_id = tenant_id
+        self._queue: asyncio.Queue[StreamEvent | Reset] = asyncio.Queue(limit)
+        self._overflown = False
+
+    def offer(self, item: StreamEvent | Reset) -> None:
+        """Gives it a live event; one too many cuts it off instead of growing the queue."""
+        if self._queue.full():
+            self._overflown = True
+        else:
+            self._queue.put_nowait(item)
+
+    async def __aiter__(self) -> AsyncIterator[StreamEvent | Reset]:
+        """First what was missed, then what comes.
+
+        Raises:
+            SlowConsumer: the queue overflowed.
+        """
+        async for item in self._missed():
+            yield item
+        while True:
+            if self._overflown and self._queue.empty():
+                raise SlowConsumer
+            item = await self._queue.get()
+            if item.cursor > self.cursor:
+                self.cursor = item.cursor
+                yield item
+
+    async def _missed(self) -> AsyncIterator[StreamEvent | Reset]:
+        """What lies between the position and the reader's, until this is subscribed to the rest."""
+        while not self._reader.joined(self, self._tenant_id):
+            for item in await self._reader.range_after(self.cursor):
+                self.cursor = item.cursor
+                if isinstance(item, Reset) or item.tenant_id == self._tenant_id:
+                    yield item
+
+
+def contiguous(last_seq: int, events: Iterable[StreamEvent]) -> Iterable[StreamEvent | Reset]:
+    """The events, with a `Reset` wherever numbers after `last_seq` are missing."""
+    for event in events:
+        if event.cursor.seq > last_seq + 1:
+            yield Reset(Cursor(event.cursor.partition, event.cursor.seq - 1))
+        last_seq = event.cursor.seq
+        yield event
+
+
+class StreamReader:
+    """The one reader of a process. `run` must be running for anything to arrive."""
+
+    def __init__(self, client: "redis.asyncio.Redis") -> None:
+        # The stubs type answers for every protocol and decoding at once.
+        self._client: Any = client
+        self._positions: dict[int, int] = {}
+        self._live: dict[int, dict[UUID, set[Subscription]]] = defaultdict(lambda: defaultdict(set))
+        self._started = asyncio.Event()
+
+    async def run(self) -> None:
+        """Reads all partitions until cancelled; waits while Redis is away and goes on after."""
+        while True:
+            try:
+                await self._find_positions()
+                await self._read()
+            except (RedisError, OSError) as error:
+                _log.warning("stream.unavailable", error=type(error).__name__)
+                await asyncio.sleep(_RETRY_S)
+
+    @asynccontextmanager
+    async def subscribe(
+        self, tenant_id: UUID, cursor: Cursor | None, limit: int = 1000
+    ) -> AsyncIterator[Subscription]:
+        """A subscription to a tenant's events.
+
+        Args:
+            tenant_id: whose.
+            cursor: the last position seen; None for what comes from now on.
+            limit: events that may wait for the subscriber before it is cut off.
+
+        Raises:
+            ValueError: the cursor is of a partition the tenant's events are not in.
+        """
+        partition = partition_of(tenant_id)
+        if cursor is not None and cursor.partition != partition:
+            raise ValueError(f"not a position of this tenant: {cursor}")
+        await self._started.wait()
+        after = cursor or Cursor(partition, self._positions[partition])
+        subscription = Subscription(self, tenant_id, after, limit)
+        try:
+            yield subscription
+        finally:
+            self._live[partition][tenant_id].discard(subscription)
+
+    def joined(self, subscription: Subscription, tenant_id: UUID) -> bool:
+        """Subscribes it to live events if it has seen all the reader has; whether it did."""
+        partition, seq = subscription.cursor.partition, subscription.cursor.seq
+        if seq < self._positions[partition]:
+            return False
+        self._live[partition][tenant_id].add(subscription)
+        return True
+
+    async def range_after(self, cursor: Cursor) -> list[StreamEvent | Reset]:
+        """What follows a position the reader is past; waits while Redis cannot say."""
+        while True:
+            try:
+                if found := await self._range_after(cursor):
+                    return found
+            except (RedisError, OSError) as error:
+                _log.warning("stream.unavailable", error=type(error).__name__)
+            await asyncio.sleep(_RETRY_S)
+
+    async def _range_after(self, cursor: Cursor) -> list[StreamEvent | Reset]:
+        partition = cursor.partition
+        entries = await self._client.xrange(
+            stream_key(partition), f"({cursor.seq}-0", "+", count=_BATCH
+        )
+        events = [decode(partition, entry_id, fields) for entry_id, fields in entries]
+        if events:
+            return list(contiguous(cursor.seq, events))
+        # Behind the reader and nothing there: a wiped stream is being refilled, wait for it; one
+        # that has come as far as the reader was trimmed to its end.
+        last = await last_seq(self._client, partition)
+        return [Reset(Cursor(partition, last))] if last >= self._positions[partition] else []
+
+    async def _find_positions(self) -> None:
+        """Where each stream ends, for partitions not read yet."""
+        for partition in range(PARTITIONS):
+            if partition not in self._positions:
+                self._positions[partition] = await last_seq(self._client, partition)
+        self._started.set()
+
+    async def _read(self) -> None:
+        keys = {stream_key(partition).encode(): partition for partition in range(PARTITIONS)}
+        while True:
+            after = {key: f"{self._positions[partition]}-0" for key, partition in keys.items()}
+            answer = await self._client.xread(after, count=_BATCH, block=_BLOCK_MS)
+            for key, entries in answer:
+                self._deliver(keys[key], entries)
+
+    def _deliver(self, partition: int, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
+        live = self._live[partition]
+        events = (decode(partition, entry_id, fields) for entry_id, fields in entries)
+        for item in contiguous(self._positions[partition], events):
+            if isinstance(item, Reset):
+                receivers = [one for group in live.values() for one in group]
+            else:
+                receivers = list(live.get(item.tenant_id, ()))
+            for subscription in receivers:
+                subscription.offer(item)
+            self._positions[partition] = item.cursor.seq
+
+
+async def last_seq(client: Any, partition: int) -> int:
+    """The number of the last entry a stream ever had; 0 where there is no stream."""
+    key = stream_key(partition)
+    if not await client.exists(key):
+        return 0
+    info = await client.xinfo_stream(key)
+    return int(bytes(info["last-generated-id"]).partition(b"-")[0])
+
+
+def decode(partition: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> StreamEvent:
+    """A stream entry as an event."""
+    return StreamEvent(
+        cursor=Cursor(partition, int(entry_id.partition(b"-")[0])),
+        tenant_id=UUID(hex=fields[b"t"].decode()),
+        principal_id=fields[b"p"].decode(),
+        type=fields[b"y"].decode(),
+        payload=fields[b"e"],
+    )

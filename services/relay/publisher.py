@@ -1,0 +1,154 @@
+"""Fills the streams from the log, always contiguously.
+
+An entry's id is `<seq>-0`. Entries are added by a script that first compares the stream's last id
+with what the log says comes before them, so a stream that was wiped, rolled back or written by
+another relay is noticed before anything is added, not after. Then stream and log are compared and
+what is missing is added. A stream that cannot be continued without a hole is rebuilt under another
+key and renamed, which readers never see half done.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import redis.asyncio
+import structlog
+
+from services.chassis.data.streams import StreamEvent, last_seq, stream_key
+from services.relay.store import EventStore
+
+_BATCH = 1000
+
+# KEYS[1] stream; ARGV[1] the number its last entry must have; then seq, e, t, p, y per entry.
+# Returns -1 when all were added, otherwise the number the stream ends with, and nothing was.
+_CONTINUE = """
+local last = 0
+local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
+if not info.err then
+    for i = 1, #info, 2 do
+        if info[i] == 'last-generated-id' then last = tonumber(string.match(info[i + 1], '%d+')) end
+    end
+end
+if last ~= tonumber(ARGV[1]) then return last end
+for i = 2, #ARGV, 5 do
+    redis.call('XADD', KEYS[1], ARGV[i] .. '-0',
+        'e', ARGV[i + 1], 't', ARGV[i + 2], 'p', ARGV[i + 3], 'y', ARGV[i + 4])
+end
+return -1
+"""
+
+_log = structlog.get_logger(__name__)
+
+
+class Publisher:
+    """Writes streams; used by the one relay that holds the partitions' leases."""
+
+    def __init__(
+        self,
+        client: "redis.asyncio.Redis",
+        store: EventStore,
+        clock: Callable[[], datetime],
+        retention: timedelta,
+    ) -> None:
+        # The stubs type answers for every protocol and decoding at once.
+        self._client: Any = client
+        self._continue = client.register_script(_CONTINUE)
+        self._store = store
+        self._clock = clock
+        self._retention = retention
+
+    async def publish(self, events: Sequence[StreamEvent]) -> int:
+        """Adds events fresh from the log, in order by partition; returns how many were added.
+
+        Raises:
+            RedisError, OSError: Redis does not answer; `reconcile` adds what is missing later.
+        """
+        added = 0
+        for partition, group in groupby(events, key=lambda event: event.cursor.partition):
+            batch = list(group)
+            if await self._continued(partition, batch):
+                added += len(batch)
+            else:
+                added += await self.reconcile([partition])
+        return added
+
+    async def reconcile(self, partitions: Iterable[int]) -> int:
+        """Makes streams agree with the log; returns how many entries were added."""
+        return sum([await self._reconcile(partition) for partition in partitions])
+
+    async def heal(self, partitions: Iterable[int]) -> int:
+        """Reconciles those streams that do not end where the log does; entries added."""
+        heads = await self._store.heads()
+        return await self.reconcile(
+            [one for one in partitions if await last_seq(self._client, one) != heads[one]]
+        )
+
+    async def trim(self, partitions: Iterable[int]) -> None:
+        """Removes entries older than retention."""
+        heads = await self._store.heads()
+        for partition in partitions:
+            oldest = await self._oldest(partition, heads[partition])
+            key = stream_key(partition)
+            await self._client.xtrim(key, minid=f"{oldest}-0", approximate=False)
+
+    async def _reconcile(self, partition: int) -> int:
+        head = (await self._store.heads())[partition]
+        last = await last_seq(self._client, partition)
+        entries = await self._client.xrange(stream_key(partition), "-", "+", count=1)
+        # Where the stream begins, or would begin if it were continued.
+        first = int(entries[0][0].partition(b"-")[0]) if entries else last + 1
+        oldest = await self._oldest(partition, head)
+        if last > head or first > oldest or last + 1 < oldest:
+            return await self._rebuild(partition, oldest, head)
+        return await self._catch_up(partition, last, head)
+
+    async def _oldest(self, partition: int, head: int) -> int:
+        """The first number retention wants in the stream; one past the head if there is none."""
+        since = self._clock() - self._retention
+        found = await self._store.first_since(partition, since)
+        return head + 1 if found is None else found
+
+    async def _catch_up(self, partition: int, last: int, head: int) -> int:
+        """Adds the log's events after the stream's last, as far as the log goes."""
+        added = 0
+        while last < head:
+            events = await self._store.read_log(partition, last, _BATCH)
+            if not events or not await self._continued(partition, events):
+                break
+            added += len(events)
+            last = events[-1].cursor.seq
+        return added
+
+    async def _rebuild(self, partition: int, oldest: int, head: int) -> int:
+        """Writes the stream anew beside the old one and puts it in its place."""
+        key = stream_key(partition)
+        if head == 0:
+            await self._client.delete(key)
+            return 0
+        fresh = f"{key}:rebuilt"
+        await self._client.delete(fresh)
+        added, last = 0, oldest - 1
+        while events := await self._store.read_log(partition, last, _BATCH):
+            pipeline = self._client.pipeline(transaction=False)
+            for event in events:
+                pipeline.xadd(fresh, event.fields(), id=f"{event.cursor.seq}-0")
+            await pipeline.execute()
+            added += len(events)
+            last = events[-1].cursor.seq
+        if added == 0:
+            # Nothing recent enough: an empty stream that still knows its last number.
+            await self._client.xadd(fresh, {b"e": b""}, id=f"{head}-0")
+            await self._client.xtrim(fresh, maxlen=0, approximate=False)
+        await self._client.rename(fresh, key)
+        _log.info("stream.rebuilt", partition=partition, added=added, head=head)
+        return added
+
+    async def _continued(self, partition: int, events: Sequence[StreamEvent]) -> bool:
+        """Adds events if the stream ends right before them; whether it did."""
+        arguments: list[bytes | int] = [events[0].cursor.seq - 1]
+        for event in events:
+            arguments.append(event.cursor.seq)
+            arguments.extend(event.fields().values())
+        answer = await self._continue(keys=[stream_key(partition)], args=arguments)
+        return int(answer) == -1

@@ -1,0 +1,104 @@
+-- name: take_partitions
+-- Takes partitions nobody holds, each with a new epoch; $1 holder, $2 term in seconds.
+UPDATE events.partitions AS p
+SET holder = $1, epoch = p.epoch + 1,
+    expire_time = clock_timestamp() + make_interval(secs => $2)
+FROM (
+    SELECT partition FROM events.partitions
+    WHERE expire_time < clock_timestamp()
+    ORDER BY partition
+    FOR UPDATE SKIP LOCKED
+) AS free
+WHERE p.partition = free.partition
+RETURNING p.partition, p.epoch;
+
+-- name: renew_partitions
+-- Holds partitions for another term; returns those whose epoch is still ours.
+UPDATE events.partitions AS p
+SET expire_time = clock_timestamp() + make_interval(secs => $3)
+FROM unnest($1::smallint[], $2::bigint[]) AS held (partition, epoch)
+WHERE p.partition = held.partition AND p.epoch = held.epoch
+RETURNING p.partition;
+
+-- name: release_partitions
+-- Gives partitions back at once.
+UPDATE events.partitions AS p
+SET expire_time = '-infinity', holder = ''
+FROM unnest($1::smallint[], $2::bigint[]) AS held (partition, epoch)
+WHERE p.partition = held.partition AND p.epoch = held.epoch;
+
+-- name: move
+-- Moves visible outbox rows of partitions whose epoch is ours to the log, numbering them densely;
+-- a partition somebody else took meanwhile is left out. $3 is the most rows moved.
+WITH held AS (
+    SELECT p.partition, p.head_seq
+    FROM events.partitions AS p
+    JOIN unnest($1::smallint[], $2::bigint[]) AS h (partition, epoch)
+        ON p.partition = h.partition AND p.epoch = h.epoch
+    ORDER BY p.partition
+    FOR UPDATE OF p
+), taken AS (
+    DELETE FROM events.outbox
+    WHERE id = ANY (ARRAY(
+        SELECT o.id FROM events.outbox AS o
+        WHERE o.partition IN (SELECT held.partition FROM held)
+        ORDER BY o.id
+        LIMIT $3
+    ))
+    RETURNING id, partition, event_id, tenant_id, type, aggregate_id, principal_id, payload,
+        create_time
+), numbered AS (
+    SELECT t.partition,
+        held.head_seq + row_number() OVER (PARTITION BY t.partition ORDER BY t.id) AS seq,
+        t.event_id, t.tenant_id, t.type, t.aggregate_id, t.principal_id, t.payload, t.create_time
+    FROM taken AS t
+    JOIN held ON held.partition = t.partition
+), logged AS (
+    INSERT INTO events.log
+        (partition, seq, event_id, tenant_id, type, aggregate_id, principal_id, payload,
+         create_time, log_time)
+    SELECT partition, seq, event_id, tenant_id, type, aggregate_id, principal_id, payload,
+        create_time, now()
+    FROM numbered
+), advanced AS (
+    UPDATE events.partitions AS p
+    SET head_seq = n.last_seq
+    FROM (SELECT partition, max(seq) AS last_seq FROM numbered GROUP BY partition) AS n
+    WHERE p.partition = n.partition
+)
+SELECT partition, seq, tenant_id, type, principal_id, payload
+FROM numbered
+ORDER BY partition, seq;
+
+-- name: heads
+-- The newest number of each partition.
+SELECT partition, head_seq FROM events.partitions;
+
+-- name: first_since
+-- The oldest number of a partition that was logged since a time.
+SELECT seq FROM events.log
+WHERE partition = $1 AND log_time >= $2
+ORDER BY log_time, seq
+LIMIT 1;
+
+-- name: read_log
+-- Events of a partition after a number, in order.
+SELECT partition, seq, tenant_id, type, principal_id, payload
+FROM events.log
+WHERE partition = $1 AND seq > $2
+ORDER BY seq
+LIMIT $3;
+
+-- name: backlog
+-- Rows waiting in the outbox and the age of the oldest in seconds.
+SELECT count(*) AS waiting,
+    coalesce(extract(epoch FROM clock_timestamp() - min(create_time)), 0)::float8 AS age_s
+FROM events.outbox;
+
+-- name: keep_log_month
+-- Makes the log's month of a time, if it is not there.
+SELECT events.keep_log_month($1);
+
+-- name: drop_log_months_before
+-- Drops the log's months that ended before a time's month; returns how many.
+SELECT events.drop_log_months_before($1);

@@ -1,0 +1,40 @@
+"""How the relay is put together."""
+
+import os
+import socket
+from datetime import timedelta
+
+from services.chassis.data.migrate import check_schema
+from services.chassis.run.lifecycle import Component, Loop, Resources
+from services.relay.config import RelayConfig
+from services.relay.metrics import RelayMetrics
+from services.relay.migrations import SCHEMA
+from services.relay.publisher import Publisher
+from services.relay.relay import Relay
+from services.relay.store import EventStore
+
+
+async def build(config: RelayConfig, resources: Resources) -> Component:
+    """The relay needs Postgres; Redis may come and go."""
+    if resources.database is None or resources.redis is None:
+        raise ValueError("the relay needs a database and a Redis")
+    async with resources.database.transaction() as connection:
+        await check_schema(connection, SCHEMA)
+    store = EventStore(resources.database, f"{socket.gethostname()}:{os.getpid()}")
+    publisher = Publisher(
+        resources.redis, store, resources.clock, timedelta(seconds=config.stream_retention_s)
+    )
+    relay = Relay(
+        config, store, publisher, RelayMetrics(resources.telemetry.registry), resources.clock
+    )
+    return Component(
+        name="relay",
+        loops=(
+            Loop("hold", relay.hold),
+            Loop("listen", relay.listen),
+            Loop("move", relay.move),
+            Loop("heal", relay.heal),
+            Loop("trim", relay.trim),
+        ),
+        ready=resources.database.ping,
+    )

@@ -83,8 +83,8 @@ class Forked:
         return self._said_ready and self._status is None
 
 
-def fork(name: str, body: Body, log: Path) -> Forked:
-    """Start `body` in a child with a session of its own, its output appended to `log`.
+def fork(name: str, body: Body, log: Path | None = None) -> Forked:
+    """Start `body` in a child with a session of its own, its output appended to any `log`.
 
     The child gets SIGTERM when this process dies (Linux) and none of our descriptors.
     """
@@ -127,12 +127,13 @@ def _report(notify: int) -> None:
     os.write(notify, b"1")
 
 
-def _detach(name: str, parent: int, log: Path, keep: int) -> None:
+def _detach(name: str, parent: int, log: Path | None, keep: int) -> None:
     os.setsid()
     signal.set_wakeup_fd(-1)
     for inherited in INHERITED_SIGNALS:
         signal.signal(inherited, signal.SIG_DFL)
-    redirect(log)
+    if log is not None:
+        redirect(log)
     os.closerange(3, keep)
     os.closerange(keep + 1, os.sysconf("SC_OPEN_MAX"))
     if sys.platform == "linux":

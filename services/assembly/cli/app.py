@@ -1,5 +1,6 @@
 """The table of commands."""
 
+import os
 import sys
 
 import typer
@@ -29,6 +30,8 @@ app.add_typer(config, name="config")
 
 def main() -> None:
     """Run one command; a refusal is one line on standard error and status 1."""
+    # numpy's threads would not survive a fork, and no target needs them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except Refusal as refusal:

@@ -66,10 +66,6 @@ def _run(
     report: "Report",
     tell_ready: "Callable[[], None]",
 ) -> None:
-    import os
-
-    # numpy's threads would not survive the forks, and no target needs them.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from time import monotonic
 
     from services.assembly.mesh import Mesh

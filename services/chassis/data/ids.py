@@ -1,9 +1,12 @@
 """Ids: UUIDv7 (RFC 9562), so rows sort by age, with a typed prefix wherever people see them."""
 
+import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
+
+_DIGITS = re.compile("[0-9a-f]{32}")
 
 
 def uuid7(unix_ms: int, random: bytes) -> UUID:
@@ -41,6 +44,6 @@ def from_id(prefix: str, text: str) -> UUID:
         ValueError: it is not an id of that kind.
     """
     kind, _, digits = text.partition("_")
-    if kind != prefix or len(digits) != 32:
+    if kind != prefix or not _DIGITS.fullmatch(digits):
         raise ValueError(f"not an id of kind {prefix}: {text!r}")
     return UUID(hex=digits)

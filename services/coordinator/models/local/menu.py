@@ -1,0 +1,120 @@
+"""What of the menu a question is about."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz
+
+from services.coordinator.models.local.views import Group, Item, MenuView, Value
+from services.coordinator.models.local.wording import words
+
+_SMALL = frozenset(
+    """
+    a an the of and or with in on for to is are do does you your i me my we it that this any some have
+    has what which kind kinds type types sort sorts how much many can could would tell about there get
+    guys here please want know wondering wonder offer carry serve sell got available today be if like
+    just hi hello hey good morning so think s who they them their use add free make made one
+    assortment assortments choice choices option options selection menu price cost come comes else
+    different all also ok let us see
+    """.split()
+)
+_CLOSE = 84.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Parts of the menu; ``is_loose`` when items share only a word with the question."""
+
+    items: tuple[Item, ...] = ()
+    values: tuple[Value, ...] = ()
+    groups: tuple[Group, ...] = ()
+    categories: tuple[str, ...] = ()
+    is_loose: bool = False
+
+    @property
+    def anything(self) -> bool:
+        """Whether the question is about something on the menu."""
+        return bool(self.items or self.values or self.groups or self.categories)
+
+
+def find(question: str, menu: MenuView) -> Found:
+    """Return the products, options, groups and categories a question names."""
+    asked = [_stem(w) for w in words(question) if w not in _SMALL]
+    if not asked:
+        return Found()
+    named = _named_items(asked, menu)
+    groups = tuple(
+        g for g in (*menu.groups, *menu.choices) if _names_any((g.name, *g.synonyms), asked)
+    )
+    values = _values(asked, menu)
+    categories = tuple(
+        dict.fromkeys(i.category for i in menu.items if _names_any((i.category,), asked))
+    )
+    if named:
+        return Found(named, values if not _all_said(named, asked) else (), groups, categories)
+    loose = tuple(i for i in menu.items if set(asked) & _item_words(i))
+    return Found(loose, values, groups, categories, is_loose=True)
+
+
+def _named_items(asked: list[str], menu: MenuView) -> tuple[Item, ...]:
+    """Items whose whole name was said; the longest names win over names inside them."""
+    found = [
+        (item, max((n for n in _names_of(item) if _within(n, asked)), key=len, default=()))
+        for item in menu.items
+    ]
+    hits = [(item, name) for item, name in found if name]
+    return tuple(
+        item
+        for item, name in hits
+        if not any(set(name) < set(other) for _, other in hits)
+    )
+
+
+def _values(asked: list[str], menu: MenuView) -> tuple[Value, ...]:
+    pool = [*(o for g in (*menu.groups, *menu.choices) for o in g.options), *menu.add_ons]
+    whole = [v for v in pool if any(_within(_stems(n), asked) for n in (v.name, *v.synonyms))]
+    if whole:
+        return _distinct(whole)
+    return _distinct(v for v in pool if set(asked) & set(_stems(v.name)))
+
+
+def _distinct(values: Iterable[Value]) -> tuple[Value, ...]:
+    return tuple({value.name: value for value in values}.values())
+
+
+def _all_said(items: Iterable[Item], asked: list[str]) -> bool:
+    said = {w for item in items for name in _names_of(item) for w in name}
+    return all(w in said for w in asked)
+
+
+def _item_words(item: Item) -> set[str]:
+    texts = (item.name, item.category, item.description, *(v for _, v in item.attributes))
+    return {stem for text in texts for stem in _stems(text)}
+
+
+def _names_of(item: Item) -> list[tuple[str, ...]]:
+    return [_stems(name) for name in (item.name, *item.synonyms)]
+
+
+def _names_any(names: Iterable[str], asked: list[str]) -> bool:
+    return any(_within(_stems(name), asked) for name in names)
+
+
+def _within(name: tuple[str, ...], asked: list[str]) -> bool:
+    return bool(name) and all(any(_alike(word, said) for said in asked) for word in name)
+
+
+def _alike(word: str, said: str) -> bool:
+    return word == said or (len(said) > 4 and word[0] == said[0] and fuzz.ratio(word, said) >= _CLOSE)
+
+
+def _stems(text: str) -> tuple[str, ...]:
+    return tuple(_stem(w) for w in words(text) if w not in _SMALL)
+
+
+def _stem(word: str) -> str:
+    if len(word) > 3 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-2] if word.endswith(("ches", "shes", "xes", "sses")) else word[:-1]
+    return word

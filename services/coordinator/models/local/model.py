@@ -1,0 +1,68 @@
+"""The dialogue model behind the port all models are behind."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from services.coordinator.models.local.policy import (
+    Asked,
+    Call,
+    Memory,
+    ToolAnswer,
+    next_step,
+)
+from services.coordinator.models.local.wording import words
+from services.coordinator.models.port import (
+    CallDelta,
+    Delta,
+    MemoryDelta,
+    Message,
+    MessageRole,
+    ModelRequest,
+    TextDelta,
+    ToolRequest,
+    UsageDelta,
+)
+
+
+class LocalModel:
+    """`maitred-local`: deterministic, in-process, free."""
+
+    name = "maitred-local"
+    provider = "maitred"
+
+    async def complete(self, request: ModelRequest) -> AsyncIterator[Delta]:
+        """Stream one completion: words of an answer, or one tool call."""
+        text, answers = _this_turn(request.messages)
+        step = next_step(text, answers, _memory(request.memory))
+        read = sum(len(words(message.content)) for message in request.messages)
+        if isinstance(step, Call):
+            arguments = json.dumps(step.arguments, ensure_ascii=False)
+            yield CallDelta(ToolRequest(f"call_{len(answers) + 1}", step.name, arguments))
+            yield UsageDelta(read, len(words(arguments)))
+            return
+        for at, piece in enumerate(step.text.split(" ")):
+            yield TextDelta(piece if at == 0 else f" {piece}")
+        memory = step.memory
+        yield MemoryDelta(
+            {"asked": str(memory.asked), "read_back": memory.read_back, "placed": memory.placed}
+        )
+        yield UsageDelta(read, len(words(step.text)))
+
+
+def _this_turn(messages: tuple[Message, ...]) -> tuple[str, tuple[ToolAnswer, ...]]:
+    last = max(i for i, message in enumerate(messages) if message.role is MessageRole.USER)
+    answers = tuple(
+        ToolAnswer(message.name, json.loads(message.content))
+        for message in messages[last + 1 :]
+        if message.role is MessageRole.TOOL
+    )
+    return messages[last].content, answers
+
+
+def _memory(document: Mapping[str, Any]) -> Memory:
+    return Memory(
+        Asked(str(document.get("asked", ""))),
+        str(document.get("read_back", "")),
+        bool(document.get("placed", False)),
+    )

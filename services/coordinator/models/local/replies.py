@@ -1,0 +1,125 @@
+"""What the assistant says, built from carts and menu facts and from nothing else."""
+
+from collections.abc import Iterable, Sequence
+
+from services.coordinator.sessions.cart import Cart, CartLine
+
+GREETING = "Hello! What can I get you?"
+THANKS = "You're welcome!"
+ASK_FOR_ORDER = "What would you like to order?"
+ASK_FOR_CHANGE = "No problem. What should I change?"
+CANCELLED = "All right, I've cleared your order. Tell me whenever you'd like to order."
+NOTHING_TO_CANCEL = "There is nothing in your order yet. What can I get you?"
+EMPTY_CART = "Your order is empty so far. What can I get you?"
+OFF_TOPIC = "I can only take orders and answer questions about our menu. What can I get you?"
+OFF_TOPIC_BRIEF = "I can only help with the menu and your order."
+UNKNOWN_FACT = "I'm afraid I don't know that; our staff can tell you."
+ALREADY_PLACED = "Your order is already on its way. Would you like to order anything else?"
+_QUESTION = "Is that right? Shall I place the order?"
+_MINOR_UNITS = {"JPY": 0, "KRW": 0, "BHD": 3, "KWD": 3, "TND": 3}
+_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
+
+
+def read_back(cart: Cart) -> str:
+    """Return the cart in words with the question whether to place it.
+
+    Every line is there with its number, everything chosen, its note, and the total where the
+    order costs anything; a guest who approves this text approves exactly this cart.
+    """
+    lines = join(_line(line) for line in cart.lines)
+    choices = ", ".join(choice.option_name.lower() for choice in cart.order_choices)
+    total = f" That's {money(cart.total_minor, cart.currency_code)}." if cart.total_minor else ""
+    return f"Your order: {lines}{f', {choices}' if choices else ''}.{total} {_QUESTION}"
+
+
+def placed(order_id: str, total_minor: int, currency_code: str) -> str:
+    """Return the good news."""
+    total = f" Total: {money(total_minor, currency_code)}." if total_minor else ""
+    return f"Thank you! Your order is placed.{total} Your order number is {short_id(order_id)}."
+
+
+def short_id(order_id: str) -> str:
+    """Return the end of an order id, enough to call it out at a counter."""
+    return order_id[-6:].upper()
+
+
+def money(minor: int, currency_code: str) -> str:
+    """Return an amount for people, such as €3.80."""
+    digits = _MINOR_UNITS.get(currency_code, 2)
+    amount = f"{minor / 10**digits:.{digits}f}"
+    symbol = _SYMBOLS.get(currency_code)
+    return f"{symbol}{amount}" if symbol else f"{amount} {currency_code}"
+
+
+def which(phrase: str, names: Sequence[str]) -> str:
+    """Ask which of several things was meant."""
+    return f"Which {_bare(phrase)} would you like: {join(names, 'or')}?"
+
+
+def sold_out(phrase: str) -> str:
+    """Say that something is sold out."""
+    return f"Sorry, we're out of {_bare(phrase)} right now."
+
+
+def not_on_menu(phrase: str) -> str:
+    """Say that something is not sold here."""
+    return f"Sorry, we don't have {_bare(phrase)}."
+
+
+def not_offered(phrase: str, product: str) -> str:
+    """Say that a product does not come so."""
+    with_product = f" with the {product}" if product else ""
+    return f"Sorry, {_bare(phrase)} isn't available{with_product}."
+
+
+def too_many(phrase: str) -> str:
+    """Say that less was noted down than was asked for."""
+    return f"I've put down the most we can do for {_bare(phrase)}."
+
+
+def for_which(phrase: str) -> str:
+    """Ask what an option is to be put on."""
+    return f"What would you like with {_bare(phrase)}?"
+
+
+def join(names: Iterable[str], word: str = "and") -> str:
+    """Join names as a sentence does."""
+    listed = list(names)
+    if len(listed) < 2:
+        return "".join(listed)
+    if len(listed) == 2:
+        return f"{listed[0]} {word} {listed[1]}"
+    return f"{', '.join(listed[:-1])} {word} {listed[-1]}"
+
+
+def _line(line: CartLine) -> str:
+    details = [
+        *(_counted(o.option_name, o.quantity) for o in line.options if not o.is_default),
+        *(_counted(a.add_on_name, a.quantity) for a in line.add_ons),
+    ]
+    if line.note:
+        details.append(f"note “{line.note}”")
+    made = f" ({', '.join(details)})" if details else ""
+    return f"{line.quantity} × {line.product_name}{made}"
+
+
+def _counted(name: str, quantity: int | None) -> str:
+    if quantity == 0:
+        return f"no {name}"
+    return f"{quantity} × {name}" if quantity and quantity > 1 else name
+
+
+def _bare(phrase: str) -> str:
+    words = phrase.strip().split()
+    while len(words) > 1 and words[0].lower() in {
+        "a",
+        "an",
+        "the",
+        "some",
+        "any",
+        "with",
+        "1",
+        "one",
+    }:
+        words = words[1:]
+    return " ".join(words)

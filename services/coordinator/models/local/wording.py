@@ -1,0 +1,34 @@
+"""Words of a message, as the dialogue acts compare them."""
+
+import re
+
+_CONTRACTIONS = (
+    ("can't", "can not"), ("won't", "will not"), ("let's", "let us"), ("cannot", "can not"),
+    ("lets", "let us"), ("thats", "that is"), ("its", "it is"), ("dont", "do not"),
+    ("doesnt", "does not"), ("isnt", "is not"), ("whats", "what is"), ("y'all", "you all"),
+    ("gimme", "give me"), ("nevermind", "never mind"), ("ill", "i will"), ("im", "i am"),
+    ("it'a", "it is"), ("yall", "you all"), ("youre", "you are"), ("hows", "how is"),
+)  # fmt: skip
+_ENDINGS = (
+    (r"n't\b", " not"), (r"'ll\b", " will"), (r"'d\b", " would"), (r"'re\b", " are"),
+    (r"'ve\b", " have"), (r"'m\b", " am"), (r"'s\b", " is"),
+)  # fmt: skip
+_SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
+
+
+def words(text: str) -> list[str]:
+    """Return the words in lower case, contractions opened, punctuation dropped."""
+    plain = re.sub(r"[’‘`´]", "'", text.lower()).replace("👍", " yes ").replace("👌", " ok ")
+    for short, long in _CONTRACTIONS:
+        plain = re.sub(rf"\b{re.escape(short)}\b", long, plain)
+    for ending, long in _ENDINGS:
+        plain = re.sub(ending, long, plain)
+    return re.findall(r"[^\W_]+%?", plain)
+
+
+def sentences(text: str) -> list[tuple[str, bool]]:
+    """Return the sentences as normalised words, each with whether it ends in a question mark."""
+    found = [
+        (" ".join(words(part)), part.rstrip().endswith("?")) for part in _SENTENCE.findall(text)
+    ]
+    return [(said, asked) for said, asked in found if said]

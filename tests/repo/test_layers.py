@@ -17,6 +17,7 @@ OUTWARD = EDGES | {"wiring.py", "config.py", "store.py", "jobs.py"}
 # Adapters: files that may import the third parties named here, and the chassis.
 ADAPTERS: dict[str, set[str]] = {
     "services/coordinator/documents.py": {"yaml"},
+    "services/coordinator/metrics.py": {"opentelemetry", "prometheus_client"},
 }
 THIRD_PARTIES = {
     "store.py": {"asyncpg"},

@@ -1,0 +1,163 @@
+"""The cart of a conversation: a value with the names and prices that orders gave it.
+
+Amounts are minor units of `currency_code`. Only orders says what fits the catalog; here a cart is
+kept, shown and recognised again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a line. `quantity` is None where options of the group are not counted."""
+
+    option_group_id: str
+    option_id: str
+    option_name: str = ""
+    quantity: int | None = None
+    is_default: bool = False
+    price_delta_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AddOn:
+    """An extra, `quantity` times on each of the line."""
+
+    add_on_id: str
+    add_on_name: str = ""
+    quantity: int = 1
+    price_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChoice:
+    """A choice about the whole order."""
+
+    order_choice_id: str
+    option_id: str
+    option_name: str = ""
+    is_default: bool = False
+    price_delta_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """`quantity` of one product, made one way."""
+
+    line_id: str
+    product_id: str
+    quantity: int
+    product_name: str = ""
+    options: tuple[Option, ...] = ()
+    add_ons: tuple[AddOn, ...] = ()
+    note: str = ""
+    unit_price_minor: int = 0
+    total_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """Lines in the order they were added, and choices about the whole order."""
+
+    lines: tuple[CartLine, ...] = ()
+    order_choices: tuple[OrderChoice, ...] = ()
+    total_minor: int = 0
+    currency_code: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to order."""
+        return not self.lines
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """What the conversation is about, as orders' parser asked to have it back."""
+
+    line_id: str = ""
+    candidate_ids: tuple[str, ...] = ()
+    phrase: str = ""
+    pending_text: str = ""
+
+
+def fingerprint(cart: Cart) -> str:
+    """SHA-256 in hexadecimal of all that a guest approves: what, how made, how many, for how much.
+
+    Ids of lines do not count, so the same cart said another way is the same cart.
+    """
+    content = to_json(cart)
+    for line in content["lines"]:
+        del line["line_id"]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def without(cart: Cart, ids: frozenset[str]) -> Cart:
+    """The cart less the lines of these products, and less these options and extras on others."""
+    lines = tuple(
+        CartLine(
+            line_id=line.line_id,
+            product_id=line.product_id,
+            quantity=line.quantity,
+            product_name=line.product_name,
+            options=tuple(option for option in line.options if option.option_id not in ids),
+            add_ons=tuple(add_on for add_on in line.add_ons if add_on.add_on_id not in ids),
+            note=line.note,
+        )
+        for line in cart.lines
+        if line.product_id not in ids
+    )
+    choices = tuple(choice for choice in cart.order_choices if choice.option_id not in ids)
+    return Cart(lines, choices, currency_code=cart.currency_code)
+
+
+def names_of(cart: Cart, ids: frozenset[str]) -> tuple[str, ...]:
+    """The names the cart knows for these products, options and extras, each once."""
+    named = [
+        pair
+        for line in cart.lines
+        for pair in (
+            (line.product_id, line.product_name),
+            *((option.option_id, option.option_name) for option in line.options),
+            *((add_on.add_on_id, add_on.add_on_name) for add_on in line.add_ons),
+        )
+    ]
+    named += [(choice.option_id, choice.option_name) for choice in cart.order_choices]
+    return tuple(dict.fromkeys(name for id_, name in named if id_ in ids))
+
+
+def to_json(cart: Cart) -> dict[str, Any]:
+    """The cart as JSON; `from_json` reads it back."""
+    return asdict(cart)
+
+
+def from_json(document: Mapping[str, Any]) -> Cart:
+    """The cart that `to_json` wrote."""
+    return Cart(
+        lines=tuple(
+            CartLine(
+                **{
+                    **line,
+                    "options": tuple(Option(**option) for option in line["options"]),
+                    "add_ons": tuple(AddOn(**add_on) for add_on in line["add_ons"]),
+                }
+            )
+            for line in document["lines"]
+        ),
+        order_choices=tuple(OrderChoice(**choice) for choice in document["order_choices"]),
+        total_minor=document["total_minor"],
+        currency_code=document["currency_code"],
+    )
+
+
+def focus_to_json(focus: Focus) -> dict[str, Any]:
+    """The focus as JSON."""
+    return asdict(focus)
+
+
+def focus_from_json(document: Mapping[str, Any]) -> Focus:
+    """The focus that `focus_to_json` wrote."""
+    return Focus(**{**document, "candidate_ids": tuple(document["candidate_ids"])})

@@ -1,0 +1,165 @@
+-- name: insert_session
+-- Begins a conversation.
+INSERT INTO coordinator.sessions
+    (tenant_id, session_id, principal_id, cart, dialogue, create_time, update_time)
+VALUES ($1, $2, $3, $4, $5, $6, $6);
+
+-- name: delete_expired_keys
+-- every guest: keys past their time are nobody's; a few go with each new conversation.
+DELETE FROM coordinator.idempotency_keys
+WHERE tenant_id = $1 AND (principal_id, rpc, key) IN (
+    SELECT principal_id, rpc, key
+    FROM coordinator.idempotency_keys
+    WHERE tenant_id = $1 AND expire_time < $2
+    LIMIT 10
+    FOR UPDATE SKIP LOCKED
+);
+
+-- name: get_session
+-- Reads a conversation for its owner.
+SELECT session_id, cart, dialogue, create_time, update_time
+FROM coordinator.sessions
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3;
+
+-- name: lock_session
+-- Reads a conversation for its owner and keeps others from it until the transaction ends.
+SELECT cart, dialogue, lease_epoch,
+    coalesce(lease_expire_time > clock_timestamp(), false) AS leased
+FROM coordinator.sessions
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3
+FOR UPDATE;
+
+-- name: take_lease
+-- Makes the caller the one writer of the session for a term ($4, in seconds).
+UPDATE coordinator.sessions
+SET lease_epoch = lease_epoch + 1,
+    lease_expire_time = clock_timestamp() + make_interval(secs => $4)
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3
+RETURNING lease_epoch;
+
+-- name: renew_lease
+-- Holds a lease for another term, unless another epoch began.
+UPDATE coordinator.sessions
+SET lease_expire_time = clock_timestamp() + make_interval(secs => $5)
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND lease_epoch = $4
+RETURNING lease_epoch;
+
+-- name: fence_session
+-- Checks the epoch and keeps it from changing until the transaction ends.
+SELECT lease_epoch
+FROM coordinator.sessions
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND lease_epoch = $4
+FOR UPDATE;
+
+-- name: write_session
+-- Stores cart and dialogue under the lease.
+UPDATE coordinator.sessions
+SET cart = $5, dialogue = $6, update_time = $7
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND lease_epoch = $4
+RETURNING lease_epoch;
+
+-- name: release_session
+-- Stores cart and dialogue under the lease, and gives it back.
+UPDATE coordinator.sessions
+SET cart = $5, dialogue = $6, update_time = $7, lease_expire_time = NULL
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND lease_epoch = $4
+RETURNING lease_epoch;
+
+-- name: release_lease
+-- Gives the lease back.
+UPDATE coordinator.sessions
+SET lease_expire_time = NULL
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND lease_epoch = $4
+RETURNING lease_epoch;
+
+-- name: get_turn
+-- Reads the turn of a key.
+SELECT turn_id, session_id, request_id, ordinal, user_text, state, answer, cart, placed_order,
+    usage, read_back, create_time, checkpoint
+FROM coordinator.turns
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND request_id = $4;
+
+-- name: list_turns
+-- A page of a conversation's turns after an ordinal, oldest first.
+SELECT turn_id, session_id, request_id, ordinal, user_text, state, answer, cart, placed_order,
+    usage, read_back, create_time
+FROM coordinator.turns
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND ordinal > $4
+ORDER BY ordinal
+LIMIT $5;
+
+-- name: recent_turns
+-- The last turns, newest first: what a model is reminded of.
+SELECT ordinal, request_id, user_text, answer, state, read_back
+FROM coordinator.turns
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3
+ORDER BY ordinal DESC
+LIMIT $4;
+
+-- name: insert_turn
+-- A message arrived and is being answered.
+INSERT INTO coordinator.turns
+    (tenant_id, session_id, ordinal, turn_id, principal_id, request_id, user_text, state, cart,
+     create_time, update_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $9);
+
+-- name: restart_turn
+-- A turn that ended by an error, or whose coordinator died, runs again.
+UPDATE coordinator.turns
+SET state = 1, ordinal = $5, update_time = $6
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND request_id = $4;
+
+-- name: fail_abandoned_turns
+-- Turns whose coordinator died before any effect will not go on: another message came.
+UPDATE coordinator.turns
+SET state = 3, update_time = $5
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND request_id <> $4
+    AND state = 1 AND checkpoint IS NULL;
+
+-- name: lost_turns
+-- Turns that stopped around an effect, with the call whose outcome is unknown, if there is one.
+SELECT t.turn_id, t.session_id, t.request_id, t.ordinal, t.user_text, t.state, t.answer, t.cart,
+    t.placed_order, t.usage, t.read_back, t.create_time, t.checkpoint,
+    c.node_id AS begun_node_id, c.ordinal AS begun_ordinal
+FROM coordinator.turns t
+LEFT JOIN coordinator.tool_calls c
+    ON c.tenant_id = t.tenant_id AND c.run_id = t.turn_id AND c.session_id = t.session_id
+    AND c.principal_id = t.principal_id AND c.ok IS NULL
+WHERE t.tenant_id = $1 AND t.session_id = $2 AND t.principal_id = $3 AND t.request_id <> $4
+    AND t.checkpoint IS NOT NULL
+ORDER BY t.ordinal;
+
+-- name: checkpoint_turn
+-- Stores how far a turn has come.
+UPDATE coordinator.turns
+SET checkpoint = $5, placed_order = $6, update_time = $7
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND turn_id = $4;
+
+-- name: end_turn
+-- Stores what a turn came to.
+UPDATE coordinator.turns
+SET state = $5, answer = $6, cart = $7, placed_order = $8, usage = $9, read_back = $10,
+    checkpoint = NULL, update_time = $11
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND turn_id = $4;
+
+-- name: fail_turn
+-- A turn ended by an error; its checkpoint, if any, stays for the same message sent again.
+UPDATE coordinator.turns
+SET state = 3, update_time = $5
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND turn_id = $4 AND state = 1;
+
+-- name: begin_call
+-- A tool call with an effect begins; begun before, it is another attempt.
+INSERT INTO coordinator.tool_calls
+    (tenant_id, run_id, node_id, ordinal, session_id, principal_id, tool_call_id, tool, arguments,
+     create_time, update_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+ON CONFLICT (tenant_id, run_id, node_id, ordinal)
+DO UPDATE SET attempts = tool_calls.attempts + 1, update_time = excluded.update_time;
+
+-- name: end_call
+-- What a tool call came to is known.
+UPDATE coordinator.tool_calls
+SET ok = $7, update_time = $8
+WHERE tenant_id = $1 AND run_id = $2 AND node_id = $3 AND ordinal = $4 AND session_id = $5
+    AND principal_id = $6;

@@ -1,0 +1,87 @@
+"""Rows of sessions and turns as values, and what earlier turns mean for the next."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from services.coordinator.sessions import cart as carts
+from services.coordinator.sessions.ports import LostTurn
+from services.coordinator.sessions.progress import (
+    checkpoint_from_json,
+    dialogue_from_json,
+    order_from_json,
+)
+from services.coordinator.sessions.turn import (
+    CallKey,
+    Exchange,
+    Owner,
+    Session,
+    Turn,
+    TurnState,
+    Usage,
+)
+
+
+class Row(Protocol):
+    """A row of a result: columns by name."""
+
+    def __getitem__(self, key: str) -> Any: ...
+
+
+def session_of(row: Row, owner: Owner) -> Session:
+    """The session a row holds."""
+    return Session(
+        row["session_id"],
+        owner,
+        carts.from_json(json.loads(row["cart"])),
+        dialogue_from_json(json.loads(row["dialogue"])),
+        row["create_time"],
+        row["update_time"],
+    )
+
+
+def turn_of(row: Row) -> Turn:
+    """The turn a row holds."""
+    return Turn(
+        turn_id=row["turn_id"],
+        session_id=row["session_id"],
+        request_id=row["request_id"],
+        ordinal=row["ordinal"],
+        user_text=row["user_text"],
+        state=TurnState(row["state"]),
+        create_time=row["create_time"],
+        text=row["answer"],
+        cart=carts.from_json(json.loads(row["cart"])),
+        order=order_from_json(json.loads(row["placed_order"] or "null")),
+        usage=Usage(**json.loads(row["usage"])),
+        read_back=row["read_back"],
+    )
+
+
+def lost_turn_of(row: Row) -> LostTurn:
+    """The lost turn a row holds, with the call that was begun."""
+    begun = None
+    if row["begun_node_id"] is not None:
+        begun = CallKey(row["turn_id"], row["begun_node_id"], row["begun_ordinal"])
+    return LostTurn(turn_of(row), checkpoint_from_json(json.loads(row["checkpoint"])), begun)
+
+
+def history_before(recent: Sequence[Row], ordinal: int) -> tuple[Exchange, ...]:
+    """What was said before a turn, oldest first, of rows that come newest first."""
+    return tuple(
+        Exchange(row["user_text"], row["answer"])
+        for row in reversed(recent)
+        if row["state"] == TurnState.FINISHED and row["ordinal"] < ordinal
+    )
+
+
+def read_back_before(recent: Sequence[Row], ordinal: int) -> str:
+    """What the message just before a turn read back; nothing unless it was its very neighbour."""
+    return next(
+        (
+            str(row["read_back"])
+            for row in recent
+            if row["ordinal"] == ordinal - 1 and row["state"] == TurnState.FINISHED
+        ),
+        "",
+    )

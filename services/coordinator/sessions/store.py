@@ -1,0 +1,371 @@
+"""Sessions, turns and tool calls in Postgres. Every write under a lease checks its epoch."""
+
+import json
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from services.chassis.data.leases import TERM_S, while_renewed
+from services.chassis.data.postgres import Connection, Database, Queries
+from services.coordinator.sessions import cart as carts
+from services.coordinator.sessions.cart import Cart
+from services.coordinator.sessions.ports import Begun, LostTurn, ToolRecord
+from services.coordinator.sessions.progress import (
+    Checkpoint,
+    Progress,
+    checkpoint_from_json,
+    checkpoint_to_json,
+    dialogue_from_json,
+    dialogue_to_json,
+    order_to_json,
+)
+from services.coordinator.sessions.rows import (
+    Row,
+    history_before,
+    lost_turn_of,
+    read_back_before,
+    session_of,
+    turn_of,
+)
+from services.coordinator.sessions.turn import (
+    CallKey,
+    Dialogue,
+    KeyReused,
+    Lease,
+    LeaseLost,
+    Owner,
+    PlacedOrder,
+    RequestInProgress,
+    Session,
+    SessionBusy,
+    SessionNotFound,
+    Turn,
+    TurnNotFound,
+    TurnState,
+)
+
+T = TypeVar("T")
+
+REMEMBERED_TURNS = 20
+
+
+class SessionStore:
+    """Conversations of all tenants, each by transactions of its own tenant.
+
+    Args:
+        clock: for times that are shown; leases go by the database's clock.
+        new_id: makes ids of sessions and turns.
+        term_s: seconds a lease lasts unless it is renewed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], UUID],
+        term_s: float = TERM_S,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+        self._term_s = term_s
+        self._sql = Queries.load(__package__)
+
+    async def create(self, connection: Connection, owner: Owner) -> Session:
+        """Begins a conversation in the transaction given, and tidies up a little."""
+        now = self._clock()
+        session = Session(self._new_id(), owner, Cart(), Dialogue(), now, now)
+        key = (owner.tenant_id, session.session_id, owner.principal_id)
+        await connection.execute(
+            self._sql.insert_session, *key, _cart(session.cart), _dialogue(session.dialogue), now
+        )
+        await connection.execute(self._sql.delete_expired_keys, owner.tenant_id, now)
+        return session
+
+    async def get(self, owner: Owner, session_id: UUID) -> Session:
+        """The owner's session. Raises SessionNotFound."""
+        async with self._database.tenant(owner.tenant_id) as connection:
+            return await self._session(connection, owner, session_id)
+
+    async def get_turn(self, owner: Owner, session_id: UUID, request_id: str) -> Turn:
+        """A turn of the owner's session. Raises SessionNotFound, TurnNotFound."""
+        async with self._database.tenant(owner.tenant_id) as connection:
+            await self._session(connection, owner, session_id)
+            key = (owner.tenant_id, session_id, owner.principal_id)
+            row = await connection.fetchrow(self._sql.get_turn, *key, request_id)
+            if row is None:
+                raise TurnNotFound(request_id)
+            return turn_of(row)
+
+    async def list_turns(
+        self, owner: Owner, session_id: UUID, after: int, limit: int
+    ) -> Sequence[Turn]:
+        """At most `limit` turns after an ordinal, oldest first. Raises SessionNotFound."""
+        async with self._database.tenant(owner.tenant_id) as connection:
+            await self._session(connection, owner, session_id)
+            key = (owner.tenant_id, session_id, owner.principal_id)
+            rows = await connection.fetch(self._sql.list_turns, *key, after, limit)
+            return [turn_of(row) for row in rows]
+
+    async def begin(
+        self, owner: Owner, session_id: UUID, request_id: str, text: str
+    ) -> Begun | Turn:
+        """As `TurnStore.begin`."""
+        async with self._database.tenant(owner.tenant_id) as connection:
+            key = (owner.tenant_id, session_id, owner.principal_id)
+            try:
+                session = await connection.fetchrow(self._sql.lock_session, *key)
+            except asyncpg.LockNotAvailableError:
+                raise SessionBusy(str(session_id)) from None
+            if session is None:
+                raise SessionNotFound(str(session_id))
+            known = await connection.fetchrow(self._sql.get_turn, *key, request_id)
+            stored = None if known is None else turn_of(known)
+            if stored is not None and stored.user_text != text:
+                raise KeyReused(request_id)
+            if stored is not None and stored.state is TurnState.FINISHED:
+                return stored
+            if session["leased"]:
+                is_this = stored is not None and stored.state is TurnState.RUNNING
+                raise RequestInProgress(request_id) if is_this else SessionBusy(str(session_id))
+            epoch = await connection.fetchval(self._sql.take_lease, *key, self._term_s)
+            lease = Lease(owner, session_id, epoch)
+            await connection.execute(
+                self._sql.fail_abandoned_turns, *key, request_id, self._clock()
+            )
+            recent = await connection.fetch(self._sql.recent_turns, *key, REMEMBERED_TURNS)
+            lost = await connection.fetch(self._sql.lost_turns, *key, request_id)
+            latest = recent[0]["ordinal"] if recent else 0
+            cart = carts.from_json(json.loads(session["cart"]))
+            checkpoint = None
+            if known is None or stored is None:
+                turn = await self._insert_turn(
+                    connection, lease, self._new_turn(lease, request_id, latest + 1, text, cart)
+                )
+            else:
+                checkpoint = _checkpoint_of(known)
+                # If others came after it, what it says now is said last.
+                stays = checkpoint is not None or stored.ordinal == latest
+                turn = await self._restart_turn(
+                    connection, lease, stored, stored.ordinal if stays else latest + 1
+                )
+            was_moved = stored is not None and stored.ordinal != turn.ordinal
+            return Begun(
+                turn=turn,
+                lease=lease,
+                cart=cart,
+                dialogue=dialogue_from_json(json.loads(session["dialogue"])),
+                history=history_before(recent, turn.ordinal),
+                # A message that was moved was said before its new neighbour: it approves nothing.
+                read_back="" if was_moved else read_back_before(recent, turn.ordinal),
+                checkpoint=checkpoint,
+                lost=tuple(lost_turn_of(row) for row in lost),
+            )
+
+    async def hold(self, lease: Lease, work: Coroutine[Any, Any, T]) -> T:
+        """As `TurnStore.hold`."""
+        return await while_renewed(work, lambda: self._renew(lease), self._term_s * 0.3)
+
+    async def _renew(self, lease: Lease) -> None:
+        async with self._database.tenant(lease.owner.tenant_id) as connection:
+            await self._fenced(connection, self._sql.renew_lease, lease, self._term_s)
+
+    async def begin_effect(
+        self, lease: Lease, turn: Turn, checkpoint: Checkpoint, record: ToolRecord
+    ) -> None:
+        """As `TurnStore.begin_effect`."""
+        async with self._database.tenant(lease.owner.tenant_id) as connection:
+            await self._fenced(connection, self._sql.fence_session, lease)
+            await self._checkpoint(connection, lease, turn, checkpoint)
+            await connection.execute(
+                self._sql.begin_call,
+                lease.owner.tenant_id,
+                record.key.run_id,
+                record.key.node_id,
+                record.key.ordinal,
+                lease.session_id,
+                lease.owner.principal_id,
+                record.tool_call_id,
+                record.name,
+                record.arguments,
+                self._clock(),
+            )
+
+    async def record_effect(
+        self, lease: Lease, turn: Turn, key: CallKey, ok: bool, checkpoint: Checkpoint
+    ) -> None:
+        """As `TurnStore.record_effect`."""
+        progress = checkpoint.progress
+        async with self._database.tenant(lease.owner.tenant_id) as connection:
+            await self._fenced(
+                connection,
+                self._sql.write_session,
+                lease,
+                _cart(progress.cart),
+                _dialogue(progress.dialogue),
+                self._clock(),
+            )
+            await self._checkpoint(connection, lease, turn, checkpoint)
+            await self._end_call(connection, lease, key, ok)
+
+    async def settle(
+        self, lease: Lease, lost: LostTurn, order: PlacedOrder | None, text: str
+    ) -> None:
+        """As `TurnStore.settle`."""
+        state = TurnState.FAILED if order is None else TurnState.FINISHED
+        closed = replace(lost.turn, state=state, text=text, order=order, cart=Cart(), read_back="")
+        async with self._database.tenant(lease.owner.tenant_id) as connection:
+            await self._fenced(connection, self._sql.fence_session, lease)
+            await self._end_turn(connection, lease, closed)
+            if lost.begun is not None:
+                await self._end_call(connection, lease, lost.begun, order is not None)
+            if order is not None:
+                await self._fenced(
+                    connection,
+                    self._sql.write_session,
+                    lease,
+                    _cart(Cart()),
+                    _dialogue(Dialogue()),
+                    self._clock(),
+                )
+
+    async def finish(self, lease: Lease, turn: Turn, progress: Progress, read_back: str) -> Turn:
+        """As `TurnStore.finish`."""
+        finished = replace(
+            turn,
+            state=TurnState.FINISHED,
+            text=progress.text,
+            cart=progress.cart,
+            order=progress.order,
+            usage=progress.usage,
+            read_back=read_back,
+        )
+        async with self._database.tenant(lease.owner.tenant_id) as connection:
+            await self._fenced(
+                connection,
+                self._sql.release_session,
+                lease,
+                _cart(progress.cart),
+                _dialogue(progress.dialogue),
+                self._clock(),
+            )
+            await self._end_turn(connection, lease, finished)
+        return finished
+
+    async def fail(self, lease: Lease, turn: Turn) -> None:
+        """As `TurnStore.fail`."""
+        async with self._database.tenant(lease.owner.tenant_id) as connection:
+            await self._fenced(connection, self._sql.release_lease, lease)
+            await connection.execute(
+                self._sql.fail_turn, *_identity(lease), turn.turn_id, self._clock()
+            )
+
+    async def _session(self, connection: Connection, owner: Owner, session_id: UUID) -> Session:
+        key = (owner.tenant_id, session_id, owner.principal_id)
+        row = await connection.fetchrow(self._sql.get_session, *key)
+        if row is None:
+            raise SessionNotFound(str(session_id))
+        return session_of(row, owner)
+
+    def _new_turn(self, lease: Lease, request_id: str, ordinal: int, text: str, cart: Cart) -> Turn:
+        return Turn(
+            turn_id=self._new_id(),
+            session_id=lease.session_id,
+            request_id=request_id,
+            ordinal=ordinal,
+            user_text=text,
+            state=TurnState.RUNNING,
+            create_time=self._clock(),
+            cart=cart,
+        )
+
+    async def _insert_turn(self, connection: Connection, lease: Lease, turn: Turn) -> Turn:
+        await connection.execute(
+            self._sql.insert_turn,
+            lease.owner.tenant_id,
+            lease.session_id,
+            turn.ordinal,
+            turn.turn_id,
+            lease.owner.principal_id,
+            turn.request_id,
+            turn.user_text,
+            _cart(turn.cart),
+            turn.create_time,
+        )
+        return turn
+
+    async def _restart_turn(
+        self, connection: Connection, lease: Lease, turn: Turn, ordinal: int
+    ) -> Turn:
+        await connection.execute(
+            self._sql.restart_turn, *_identity(lease), turn.request_id, ordinal, self._clock()
+        )
+        return replace(turn, state=TurnState.RUNNING, ordinal=ordinal)
+
+    async def _checkpoint(
+        self, connection: Connection, lease: Lease, turn: Turn, checkpoint: Checkpoint
+    ) -> None:
+        await connection.execute(
+            self._sql.checkpoint_turn,
+            *_identity(lease),
+            turn.turn_id,
+            json.dumps(checkpoint_to_json(checkpoint)),
+            json.dumps(order_to_json(checkpoint.progress.order)),
+            self._clock(),
+        )
+
+    async def _end_turn(self, connection: Connection, lease: Lease, turn: Turn) -> None:
+        await connection.execute(
+            self._sql.end_turn,
+            *_identity(lease),
+            turn.turn_id,
+            turn.state,
+            turn.text,
+            _cart(turn.cart),
+            json.dumps(order_to_json(turn.order)),
+            json.dumps(asdict(turn.usage)),
+            turn.read_back,
+            self._clock(),
+        )
+
+    async def _end_call(self, connection: Connection, lease: Lease, key: CallKey, ok: bool) -> None:
+        await connection.execute(
+            self._sql.end_call,
+            lease.owner.tenant_id,
+            key.run_id,
+            key.node_id,
+            key.ordinal,
+            lease.session_id,
+            lease.owner.principal_id,
+            ok,
+            self._clock(),
+        )
+
+    async def _fenced(
+        self, connection: Connection, statement: str, lease: Lease, *arguments: object
+    ) -> None:
+        """Runs a statement that touches the session only under the lease's epoch."""
+        epoch = await connection.fetchval(statement, *_identity(lease), lease.epoch, *arguments)
+        if epoch is None:
+            raise LeaseLost(str(lease.session_id))
+
+
+def _identity(lease: Lease) -> tuple[UUID, UUID, str]:
+    return lease.owner.tenant_id, lease.session_id, lease.owner.principal_id
+
+
+def _checkpoint_of(row: Row) -> Checkpoint | None:
+    stored = row["checkpoint"]
+    return None if stored is None else checkpoint_from_json(json.loads(stored))
+
+
+def _cart(cart: Cart) -> str:
+    return json.dumps(carts.to_json(cart))
+
+
+def _dialogue(dialogue: Dialogue) -> str:
+    return json.dumps(dialogue_to_json(dialogue))

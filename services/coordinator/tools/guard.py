@@ -1,0 +1,46 @@
+"""The cart guard: an order is placed only if the guest approved exactly this cart just now.
+
+It stands outside of model and workflow: whatever they ask for, without a read-back and an explicit
+yes to it nothing reaches the kitchen.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.coordinator.sessions.cart import Cart, fingerprint
+
+
+class Refusal(StrEnum):
+    """Why an order may not be placed now."""
+
+    EMPTY_CART = "empty_cart"
+    NOT_READ_BACK = "not_read_back"
+    CART_CHANGED = "cart_changed"
+    NOT_APPROVED = "not_approved"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the guest has said yes to.
+
+    Attributes:
+        read_back: fingerprint of the cart that the assistant's previous message read back; empty
+            if it read none back.
+        approved: whether the guest's message is an explicit yes.
+    """
+
+    read_back: str
+    approved: bool
+
+
+def refusal(cart: Cart, consent: Consent) -> Refusal | None:
+    """Why the cart may not be ordered; None when it may."""
+    if cart.is_empty:
+        return Refusal.EMPTY_CART
+    if not consent.read_back:
+        return Refusal.NOT_READ_BACK
+    if fingerprint(cart) != consent.read_back:
+        return Refusal.CART_CHANGED
+    if not consent.approved:
+        return Refusal.NOT_APPROVED
+    return None

@@ -1,0 +1,76 @@
+"""What the tools need of orders, in the coordinator's own terms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from services.coordinator.sessions.cart import Cart, Focus
+from services.coordinator.sessions.turn import PlacedOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What orders made of a guest's words.
+
+    Attributes:
+        cart: the cart after them.
+        focus: to be passed with the next words.
+        report: operations, unparsed spans, ambiguities, refusals and confidence, as JSON.
+    """
+
+    cart: Cart
+    focus: Focus
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A price that holds until the quote expires. `order_id` is empty until it is ordered."""
+
+    quote_id: str
+    cart: Cart
+    order_id: str = ""
+
+
+class SoldOut(RuntimeError):
+    """Things in the cart are sold out; `ids` of products, options or extras."""
+
+    def __init__(self, ids: frozenset[str]) -> None:
+        super().__init__(", ".join(sorted(ids)))
+        self.ids = ids
+
+
+class CartRejected(RuntimeError):
+    """The cart no longer fits the catalog."""
+
+
+class QuoteExpired(RuntimeError):
+    """The quote held no longer."""
+
+
+class Orders(Protocol):
+    """Orders, on behalf of whoever is being served.
+
+    Any method may raise what the transport raises when orders does not answer; that ends the turn,
+    and the same message sent again goes on from there.
+    """
+
+    async def read(self, text: str, cart: Cart, focus: Focus) -> Reading:
+        """What the words change. Raises CartRejected."""
+        ...
+
+    async def menu(self, query: str) -> Mapping[str, Any]:
+        """The catalog as its contract's JSON; a query leaves only the products it finds."""
+        ...
+
+    async def quote(self, cart: Cart, request_id: str) -> Quote:
+        """A quote for the cart; the same one for the same key. Raises SoldOut, CartRejected."""
+        ...
+
+    async def place(self, quote_id: str, request_id: str, session_id: str) -> PlacedOrder:
+        """The order of a quote; the same one however often. Raises QuoteExpired."""
+        ...
+
+    async def find_order(self, quote_id: str) -> PlacedOrder | None:
+        """The order made of a quote, None while there is none."""
+        ...

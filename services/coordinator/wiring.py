@@ -1,0 +1,117 @@
+"""The coordinator's composition root."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.chassis.data.idempotency import IdempotencyKeys
+from services.chassis.data.ids import IdFactory
+from services.chassis.data.pages import PageTokens
+from services.chassis.run.lifecycle import Component, Resources
+from services.coordinator.agents.profile import Profile, profile_of, system_prompt
+from services.coordinator.clients import OrdersClient
+from services.coordinator.config import CoordinatorConfig
+from services.coordinator.documents import packaged_document
+from services.coordinator.metrics import (
+    CoordinatorMetrics,
+    ObservedModel,
+    record_node_execution,
+    record_routing_decision,
+)
+from services.coordinator.models.local.approval import approves
+from services.coordinator.models.local.model import LocalModel
+from services.coordinator.models.local.replies import read_back
+from services.coordinator.models.port import ChatModel
+from services.coordinator.sessions.conversation import Conversations, TurnRules
+from services.coordinator.sessions.nodes import NODE_LABELS, TurnNodes
+from services.coordinator.sessions.ports import Begun
+from services.coordinator.sessions.progress import Progress
+from services.coordinator.sessions.service import ChatService, SessionService
+from services.coordinator.sessions.store import SessionStore
+from services.coordinator.sessions.stream import Listener
+from services.coordinator.tools.confirm import Confirm
+from services.coordinator.tools.guard import Consent
+from services.coordinator.tools.menu import RetrieveMenu
+from services.coordinator.tools.tool import Tool
+from services.coordinator.tools.update_cart import UpdateCart
+from services.coordinator.workflows.document import workflow_of
+from services.coordinator.workflows.engine import Engine, follow_edge
+from services.coordinator.workflows.graph import Vocabulary, Workflow, validated
+
+
+async def build(config: CoordinatorConfig, resources: Resources) -> Component:
+    """The coordinator on its database, with orders beside it.
+
+    Raises:
+        ValueError: no database is configured.
+        InvalidWorkflow, InvalidProfile: the package's own documents do not hold.
+    """
+    database = resources.database
+    if database is None:
+        raise ValueError("the coordinator needs a database: set MAITRED_DB_COORDINATOR_URL")
+    new_id = IdFactory(resources.clock, resources.random.randbytes).new
+    metrics = CoordinatorMetrics(resources.telemetry.registry)
+    model = ObservedModel(LocalModel(), metrics, resources.telemetry.tracer)
+    orders = OrdersClient(resources.peers.channel("orders"))
+    confirm = Confirm(orders, read_back)
+    tools: dict[str, Tool] = {
+        tool.offer.name: tool
+        for tool in (RetrieveMenu(orders), UpdateCart(orders, read_back), confirm)
+    }
+    profile = profile_of(packaged_document("services.coordinator.agents", "host.yaml"))
+    workflow = packaged_workflow(tools, profile)
+    store = SessionStore(database, resources.clock, new_id)
+    rules = TurnRules(
+        engine_of=TurnEngines(workflow, profile, model, tools, store, metrics).of,
+        read_back=read_back,
+        find_placed=confirm.find_placed,
+        model_name=model.name,
+    )
+    conversations = Conversations(store, rules)
+    keys = IdempotencyKeys(database, "coordinator")
+    return Component(
+        name="coordinator",
+        servicers=(
+            ChatService(conversations, new_id).binding,
+            SessionService(store, keys, PageTokens(config.page_token_key)).binding,
+        ),
+        ready=database.ping,
+        drain=(conversations.drained,),
+    )
+
+
+def packaged_workflow(tools: Mapping[str, Tool], profile: Profile) -> Workflow:
+    """The workflow that is shipped, validated. Raises InvalidWorkflow."""
+    document = packaged_document("services.coordinator.workflows", "take_order.yaml")
+    vocabulary = Vocabulary(NODE_LABELS, frozenset(tools), frozenset({profile.name}))
+    return validated(workflow_of(document), vocabulary)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEngines:
+    """Binds the workflow to turns."""
+
+    workflow: Workflow
+    profile: Profile
+    model: ChatModel
+    tools: Mapping[str, Tool]
+    store: SessionStore
+    metrics: CoordinatorMetrics
+
+    def of(self, begun: Begun, listener: Listener) -> Engine[Progress]:
+        """The workflow with its nodes bound to one turn and who listens to it."""
+        approved = approves(begun.turn.user_text, read_back(begun.cart))
+        nodes = TurnNodes(
+            begun=begun,
+            consent=Consent(begun.read_back, approved),
+            system_prompt=system_prompt(self.profile),
+            model=self.model,
+            tools=self.tools,
+            store=self.store,
+            listener=listener,
+        )
+        recorded = record_node_execution(self.metrics)
+        return Engine(
+            self.workflow,
+            {"model": recorded(nodes.converse), "tools": recorded(nodes.serve)},
+            record_routing_decision(self.metrics, self.profile.name)(follow_edge),
+        )

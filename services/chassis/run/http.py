@@ -30,6 +30,8 @@ class HttpServer:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
+                # Longer than most clients keep an idle connection, so that it is they who close.
+                timeout_keep_alive=75,
                 timeout_graceful_shutdown=max(1, round(grace_s)),
             )
         )

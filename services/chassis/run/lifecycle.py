@@ -21,6 +21,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from services.chassis.data.postgres import Database
+from services.chassis.rpc.health import Readiness
 from services.chassis.rpc.identity import MeshSigner, MeshVerifier, key_pair, public_keys
 from services.chassis.rpc.peers import Peers
 from services.chassis.rpc.server import (
@@ -76,7 +77,7 @@ class Component:
         http: an application, served at `http_listen`.
         http_listen: `host:port`.
         ready: returns when the one thing the target cannot do without answers, else raises.
-        drain: called when the process stops, before it accepts no more: ends long streams.
+        drain: called as the process stops to accept: ends long streams, waits for work in flight.
     """
 
     name: str
@@ -170,7 +171,9 @@ async def run_components(
             started(bound)
             await stop.wait()
             _log.info("draining", target=name)
-            await asyncio.gather(*(part.drain() for part in parts))
+            # Whoever was started last calls those before it, and so leaves first.
+            for part in reversed(parts):
+                await part.drain()
             for task in tasks:
                 task.cancel()
     _log.info("stopped", target=name)
@@ -220,7 +223,7 @@ class _Part:
         self._component = component
         self._config = config
         self._http_stopped = asyncio.Event()
-        self._is_draining = False
+        self._readiness = Readiness((), component.ready)
         if component.servicers:
             options = ServerOptions(
                 config.listen, config.call_timeout_s, config.connection_age_s, config.share_ports
@@ -232,6 +235,7 @@ class _Part:
                 resources.telemetry,
                 component.ready,
             )
+            self._readiness = self.rpc.readiness
         if component.http is not None:
             self.http = HttpServer(
                 component.http,
@@ -243,7 +247,7 @@ class _Part:
     @property
     def is_ready(self) -> bool:
         """Whether it takes calls."""
-        return self.rpc.readiness.is_ready if self.rpc else not self._is_draining
+        return self._readiness.is_ready
 
     async def start(
         self, group: asyncio.TaskGroup, stack: AsyncExitStack
@@ -256,25 +260,35 @@ class _Part:
         if self.rpc:
             stack.push_async_callback(self.rpc.stop)
             await self.rpc.start()
+        else:
+            await self._readiness.check()
+            tasks.append(group.create_task(self._readiness.run()))
         if self.http:
             self.http.bind()
             group.create_task(self._serve_http(self.http), name=f"{self.name}.http")
         return tasks
 
     async def drain(self) -> None:
-        """NOT_SERVING, wait, end long streams, accept no more, finish in flight."""
-        self._is_draining = True
-        if self.rpc:
-            await self.rpc.readiness.drain()
+        """NOT_SERVING, wait; then accept no more, end long streams and finish in flight."""
+        grace_s = self._config.drain_grace_s
+        await self._readiness.drain()
         if self.rpc or self.http:
             await asyncio.sleep(self._config.drain_delay_s)
-        for drain in self._component.drain:
-            await drain()
-        if self.http:
-            self.http.drain()
-            await self._http_stopped.wait()
-        if self.rpc:
-            await self.rpc.stop(self._config.drain_grace_s)
+        async with asyncio.TaskGroup() as group:
+            if self.rpc:
+                group.create_task(self.rpc.stop(grace_s))
+            if self.http:
+                self.http.drain()
+                group.create_task(self._http_stopped.wait())
+            for drain in self._component.drain:
+                group.create_task(self._within(grace_s, drain))
+
+    async def _within(self, grace_s: float, drain: Callable[[], Awaitable[None]]) -> None:
+        try:
+            async with asyncio.timeout(grace_s):
+                await drain()
+        except TimeoutError:
+            _log.warning("drain_cut_short", target=self.name, grace_s=grace_s)
 
     async def _serve_http(self, server: HttpServer) -> None:
         try:

@@ -107,6 +107,23 @@ async def test_healthz_says_when_a_part_is_not_ready() -> None:
     assert (answer.status_code, answer.json()) == (503, {"parts": {"echo": False}})
 
 
+async def test_a_target_without_servers_is_ready_when_its_dependency_answers() -> None:
+    up = asyncio.Event()
+
+    async def ready() -> None:
+        if not up.is_set():
+            raise ConnectionError("no database")
+
+    component = Component("mover", ready=ready)
+    async with running(target(component)) as process, httpx.AsyncClient() as client:
+        url = f"http://127.0.0.1:{process.ports.admin}/healthz"
+        assert (await client.get(url)).status_code == 503
+        up.set()
+        async with asyncio.timeout(10):
+            while (await client.get(url)).status_code != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
 async def test_the_admin_port_ends_what_is_not_http() -> None:
     async with running(target(echoing())) as process:
         reader, writer = await asyncio.open_connection("127.0.0.1", process.ports.admin)

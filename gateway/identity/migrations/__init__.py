@@ -1,0 +1,7 @@
+"""Revisions of schema `identity`."""
+
+from services.chassis.data.migrate import SchemaMigrations
+
+SCHEMA = SchemaMigrations(
+    schema="identity", package="gateway.identity.migrations", role="maitred_gateway"
+)

@@ -98,9 +98,9 @@ class Mesh:
         # What is imported by now is shared by all the children.
         gc.collect()
         gc.freeze()
-        self._once("migrations", self._migrate)
+        self._once("migrations", self._migrate, "every schema at its newest revision")
         self._supervisor.start(self._target(target) for target in TARGETS)
-        self._once("demo", self._seed)
+        self._once("demo", self._seed, "tenants, menus and keys")
         tenants = read_tenants(self._home)
         write_demo_env(self._home, self.gateway_url, tenants[0])
         self._ready = True
@@ -128,13 +128,14 @@ class Mesh:
 
         return Program(target.name, lambda: fork(target.name, body, log))
 
-    def _once(self, name: str, body: Body) -> None:
+    def _once(self, name: str, body: Body, outcome: str) -> None:
         began = monotonic()
         self._supervisor.finish(name, fork(name, body, self._home.log(name)))
-        self._report.done(name, "", monotonic() - began)
+        self._report.done(name, outcome, monotonic() - began)
 
     def _migrate(self, _ready: Callable[[], None]) -> int:
-        migrate_all(self._local.database_url, self._local.service_urls)
+        for moved in migrate_all(self._local.database_url, self._local.service_urls):
+            print(moved)
         return 0
 
     def _seed(self, _ready: Callable[[], None]) -> int:

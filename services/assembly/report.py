@@ -83,10 +83,10 @@ class Report:
 
 
 def describe_addresses(addresses: Mapping[str, str]) -> str:
-    """Addresses for people; the admin port is left to `status`."""
+    """Addresses for people; the admin port only where there is no other."""
     shown = {"http": "http://{}", "grpc": "grpc {}", "tcp": "{}"}
     parts = [shown[kind].format(where) for kind, where in addresses.items() if kind in shown]
-    return " · ".join(parts)
+    return " · ".join(parts) or f"admin {addresses['admin']}"
 
 
 def log_tail(path: Path, lines: int = 8) -> list[str]:

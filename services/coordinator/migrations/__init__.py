@@ -1,1 +1,9 @@
 """Revisions of schema `coordinator`."""
+
+from services.chassis.data.migrate import SchemaMigrations
+
+SCHEMA = SchemaMigrations(
+    schema="coordinator",
+    package="services.coordinator.migrations",
+    role="maitred_coordinator",
+)

@@ -53,6 +53,10 @@ breaking:
 cov: .venv/.dev gen  ## the tests with line coverage
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
+.PHONY: bench
+bench: .venv/.dev gen  ## every figure beside its bare baseline, in one table
+	@$(BIN)/python -m tests.bench $(ARGS)
+
 .PHONY: gen
 gen: protos/gen/.inputs  ## compile the contracts into protos/gen
 

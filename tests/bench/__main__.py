@@ -1,0 +1,28 @@
+"""`make bench`: every figure beside its bare baseline in the same run, and one table of them."""
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import uvloop
+from rich.console import Console
+
+from tests.bench import chain
+from tests.bench.table import Row, show
+
+BENCHES: Mapping[str, Callable[[], Awaitable[Sequence[Row]]]] = {
+    "chain": chain.rows,
+}
+
+
+async def main(names: Sequence[str]) -> None:
+    """Runs the benches named, or all."""
+    console = Console()
+    rows: list[Row] = []
+    for name in names or BENCHES:
+        with console.status(name):
+            rows.extend(await BENCHES[name]())
+    show(rows, console)
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1:]))

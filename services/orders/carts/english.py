@@ -67,6 +67,9 @@ MEASURES = frozenset(
 VESSELS = frozenset(
     "cup mug glass order serving portion plate bowl bottle can round piece slice pot".split()
 )
+UNITS = frozenset(
+    "oz ounce ml cl l liter litre cm inch degree percent gram g kg lb pound minute min".split()
+)
 ORDINARY = frozenset("regular normal plain standard usual ordinary classic".split())
 
 # Words that carry an order without being part of it: never a note, never a misspelt menu word.
@@ -91,7 +94,7 @@ FRAME: frozenset[str] = frozenset(
     hold skip minus except nor neither never mind forget leave
     time minute moment ready drink beverage drinks beverages item items thing things stuff cup cups
     mug glass serving servings order menu name named called call nice lovely great awesome cool
-    perfect fine correct delicious tasty favorite usual wonderful fantastic excellent yum yummy fancy
+    perfect fine correct delicious tasty substitute sure favorite usual wonderful fantastic excellent yum yummy fancy
     decided deciding ill im ive id lets able want're round total along altogether
     feeling mood start started set starting treat myself yourself pick-up pickup pick picking
     going have having drinking serve served serving mine hers yours kind sort type style flavor flavour

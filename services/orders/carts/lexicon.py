@@ -47,7 +47,9 @@ class Phrase:
     """One way to say an entity.
 
     ``weights`` are by word and sum to ``total``; ``fillers`` may stand beside without adding
-    anything; ``core`` (when not empty) are words of which at least one must be said.
+    anything; of each of the ``cores`` at least one word must be said. Only a
+    name may be said in part, and a part is enough when it tells the entity from its siblings or
+    is one of their ``heads``.
     """
 
     entity: Entity
@@ -55,7 +57,9 @@ class Phrase:
     weights: Mapping[str, float]
     total: float
     fillers: frozenset[str]
-    core: frozenset[str]
+    cores: tuple[frozenset[str], ...]
+    heads: frozenset[str]
+    is_name: bool
 
 
 class Lexicon:
@@ -158,15 +162,17 @@ def _of_siblings(named: list[_Named], share_heads: bool = False) -> Iterable[Phr
     names = {entity: frozenset(phrases[0]) for entity, phrases, _ in spelt if phrases}
     for entity, phrases, fillers in spelt:
         nested = [w for e, w in names.items() if e != entity and w < names.get(entity, frozenset())]
-        core = frozenset(chain.from_iterable(nested))
-        for words in phrases:
+        for number, words in enumerate(phrases):
             extra = fillers | (heads if share_heads else frozenset())
-            yield _phrase(entity, words, shared, extra, core & frozenset(words))
+            cores = tuple(nested) if number == 0 else ()
+            yield _phrase(entity, words, shared, extra, cores, heads, is_name=number == 0)
             if len(words) > 1 and "".join(words).isalpha():
                 yield _phrase(entity, ("".join(words),))
 
 
-def _is_head(word: str, spelt: Iterable[tuple[Entity, list[tuple[str, ...]], frozenset[str]]]) -> bool:
+def _is_head(
+    word: str, spelt: Iterable[tuple[Entity, list[tuple[str, ...]], frozenset[str]]]
+) -> bool:
     return any(p[-1] == word and len(p) > 1 for _, phrases, _ in spelt for p in phrases[:1])
 
 
@@ -175,12 +181,21 @@ def _phrase(
     words: tuple[str, ...],
     shared: Mapping[str, int] | None = None,
     fillers: frozenset[str] = frozenset(),
-    core: frozenset[str] = frozenset(),
+    cores: tuple[frozenset[str], ...] = (),
+    heads: frozenset[str] = frozenset(),
+    is_name: bool = False,
 ) -> Phrase:
     weights = {
         word: _GLUE_WEIGHT if word in _GLUE else 1 / max((shared or {}).get(word, 1), 1)
         for word in words
     }
     return Phrase(
-        entity, words, weights, sum(weights.values()), fillers - frozenset(words), core
+        entity=entity,
+        words=words,
+        weights=weights,
+        total=sum(weights[word] for word in words),
+        fillers=fillers - frozenset(words),
+        cores=cores,
+        heads=heads | frozenset(words[-1:]),
+        is_name=is_name,
     )

@@ -13,7 +13,7 @@ from services.orders.carts.tokens import Token
 
 _WIDEST = 8
 _SKIPPED = ARTICLES | {"of", "the", "and"}
-_MINIMUM_COVERAGE = 0.3
+_TELLING_COVERAGE = 0.45
 _COMPLETE = 0.999
 _NEAR = 0.8
 
@@ -67,9 +67,7 @@ def link(tokens: Sequence[Token], lexicon: Lexicon) -> tuple[Mention, ...]:
     return best[-1][1]
 
 
-def _windows(
-    tokens: Sequence[Token], lexicon: Lexicon
-) -> dict[int, list[tuple[Mention, float]]]:
+def _windows(tokens: Sequence[Token], lexicon: Lexicon) -> dict[int, list[tuple[Mention, float]]]:
     spellings = [_spellings(tokens, i, lexicon) for i in range(len(tokens))]
     found: dict[int, list[tuple[Mention, float]]] = {}
     for start in range(len(tokens)):
@@ -152,15 +150,18 @@ def _sense(phrase: Phrase, said: Sequence[_Spellings]) -> Sense | None:
         if filler is None:
             return None
         similarity += filler
-    if not order or (phrase.core and not phrase.core - frozenset(left)):
+    unsaid = frozenset(left)
+    if not order or any(core <= unsaid for core in phrase.cores):
         return None
-    coverage = min(covered / _total(phrase), 1.0)
-    if coverage < _MINIMUM_COVERAGE and phrase.entity.kind is not EntityKind.PRODUCT:
+    coverage = min(covered / phrase.total, 1.0)
+    said_words = {phrase.words[place] for place in order}
+    if coverage < _COMPLETE and not _may_stand(phrase, coverage, said_words):
         return None
     shuffled = 1.0 if order == sorted(order) else 0.95
     fullness = 1.0 if coverage >= _COMPLETE else 0.35 + 0.4 * coverage
     return Sense(phrase.entity, shuffled * fullness * similarity / len(said), coverage)
 
 
-def _total(phrase: Phrase) -> float:
-    return sum(phrase.weights[word] for word in phrase.words)
+def _may_stand(phrase: Phrase, coverage: float, said: set[str]) -> bool:
+    """Whether a part of a phrase may stand for it."""
+    return phrase.is_name and (coverage >= _TELLING_COVERAGE or bool(said & phrase.heads))

@@ -108,9 +108,7 @@ class Fitting:
         kind: RefusalKind = RefusalKind.NOT_OFFERED,
     ) -> None:
         if not modifier.negated and sense.entity.kind is not EntityKind.GROUP:
-            self.refusals.append(
-                Refusal(kind, modifier.phrase, sense.entity.id, draft.product.id)
-            )
+            self.refusals.append(Refusal(kind, modifier.phrase, sense.entity.id, draft.product.id))
 
 
 def _senses(modifier: Modifier) -> tuple[Sense, ...]:

@@ -14,14 +14,25 @@ from services.orders.carts.tokens import Token
 from services.orders.carts.units import Row, Unit
 from services.orders.carts.working import Draft
 
-_WEAK_DEGREES = frozenset("just only so too quarter half additional additionally very really".split())
-_AMOUNTS = frozenset("splash dash touch pinch hint drop dollop drizzle sprinkle shot bit pump".split())
+_WEAK_DEGREES = frozenset(
+    "just only so too quarter half additional additionally very really".split()
+)
+_AMOUNTS = frozenset(
+    "splash dash touch pinch hint drop dollop drizzle sprinkle shot bit pump".split()
+)
 _GLUE = ARTICLES | frozenset("of in on at to the it my or as than".split())
 _WISHES = frozenset(
     "with add adding added make making made put include including have served heated be "
     "that it this them those use keep prefer need".split()
 )
 _ITEMS = frozenset("get have order want like take try grab bring give need buy and or also".split())
+_ASKING = (
+    _ITEMS
+    | NEGATORS
+    | DEGREES
+    | frozenset("with add make put include please can could would served heated".split())
+) - frozenset("and or so just only too like give take".split())
+_SHORT = 3
 _IN_IT = re.compile(r"\b(?:in|on|for) (?:it|there|that|top|the side|them)\b|\bon top\b")
 
 
@@ -43,15 +54,27 @@ def leftovers(row: Row, text: str) -> tuple[Leftover, ...]:
 
 def _leftovers(row: Row, text: str) -> Iterator[Leftover]:
     tokens = row.clause.tokens
+    if row.clause.affirms or not _is_wish(row):
+        return
     for first, last in _runs(row):
         first, last = _trimmed(row, first, last)
         units = row.units[first : last + 1]
-        if first > last or not _says_something(row, units, first, last):
+        if first > last or _IN_IT.fullmatch(" ".join(u.norm for u in units)):
+            continue
+        if not _says_something(row, units, first, last):
             continue
         start, end = tokens[units[0].start].start, tokens[units[-1].end - 1].end
         owner = _owner(row, first, last)
         item = _is_item(row, units, first, last, owner)
         yield Leftover(start, end, text[start:end], owner, item)
+
+
+def _is_wish(row: Row) -> bool:
+    """Whether the clause asks for something, rather than just talks."""
+    words = set(row.clause.words.split())
+    if any(unit.mention is not None for unit in row.units) or words & _ASKING:
+        return True
+    return len(words) <= _SHORT
 
 
 def _runs(row: Row) -> Iterator[tuple[int, int]]:
@@ -125,15 +148,13 @@ def _owner(row: Row, first: int, last: int) -> Draft | None:
     return row.units[last].owner
 
 
-def _is_item(
-    row: Row, units: Sequence[Unit], first: int, last: int, owner: Draft | None
-) -> bool:
+def _is_item(row: Row, units: Sequence[Unit], first: int, last: int, owner: Draft | None) -> bool:
     words = " ".join(u.norm for u in units)
     before_product = row.product_after(last) is not None
     if before_product and owner is not None:
         return False
     if owner is None:
-        return True
+        return _introducer(row, first) in _ITEMS
     measured = any(u.norm in DEGREES or u.norm in NEGATORS for u in units) or " of " in words
     tail = " ".join(u.norm for u in row.units[first : last + 4])
     if measured or _IN_IT.search(tail):

@@ -80,7 +80,10 @@ class CartParser:
         """Return how much of the words that tell the candidate apart were said."""
         phrases = [p for p in self._lexicon.phrases if p.entity.id == id_]
         return max(
-            (sum(p.weights[w] for w in set(p.words) & words if p.weights[w] > 0.4) / p.total for p in phrases),
+            (
+                sum(p.weights[w] for w in set(p.words) & words if p.weights[w] > 0.4) / p.total
+                for p in phrases
+            ),
             default=0.0,
         )
 
@@ -90,9 +93,7 @@ class CartParser:
             return catalog.products_by_id[id_].name
         if id_ in catalog.add_ons_by_id:
             return catalog.add_ons_by_id[id_].name
-        return next(
-            (o.name for g in catalog.option_groups for o in g.options if o.id == id_), id_
-        )
+        return next((o.name for g in catalog.option_groups for o in g.options if o.id == id_), id_)
 
     def _read(self, text: str, cart: Cart, focus: Focus) -> ParseResult:
         tokens = tokenize(text)
@@ -148,13 +149,13 @@ class CartParser:
             confidence=_confidence(tokens, read, left, unparsed),
             ambiguities=ambiguities,
             refusals=tuple(dict.fromkeys(refusals)),
-            focus=_next_focus(cart, reader, operations_cart=apply(cart, operations), asked=ambiguities),
+            focus=_next_focus(
+                cart, reader, operations_cart=apply(cart, operations), asked=ambiguities
+            ),
         )
 
 
-def _outside(
-    mentions: Sequence[Mention], spans: Sequence[tuple[int, int]]
-) -> tuple[Mention, ...]:
+def _outside(mentions: Sequence[Mention], spans: Sequence[tuple[int, int]]) -> tuple[Mention, ...]:
     return tuple(m for m in mentions if not any(a <= m.start < b for a, b in spans))
 
 

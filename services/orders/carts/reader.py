@@ -15,6 +15,7 @@ from services.orders.carts.english import (
     ORDINALS,
     REPLACERS,
     SPLIT_PRONOUNS,
+    UNITS,
 )
 from services.orders.carts.lexicon import EntityKind, Lexicon
 from services.orders.carts.linking import Mention, Sense
@@ -27,7 +28,9 @@ from services.orders.catalog.model import OptionKind, Product
 
 _WITH = frozenset({"with", "add", "adding", "added", "include", "including", "having"})
 _PREPOSITIONS = frozenset({"in", "on", "for", "to", "from", "of", "off"})
-_PRONOUNS = frozenset({"it", "that", "this", "1", "one"})
+_PART_LINKS = frozenset(
+    "with without that be should must can will need gets come made not as is to no would".split()
+)
 
 
 @dataclass(slots=True)
@@ -64,6 +67,7 @@ class Reader:
         self._split_from: Draft | None = None
         self._sample: Draft | None = None
         self._orphaned = False
+        self._named: list[Draft] = []
 
     @property
     def antecedent(self) -> Draft | None:
@@ -93,6 +97,8 @@ class Reader:
             unit.used = True
         elif unit.mention is not None and self._step_mention(context, at):
             unit.used = True
+        elif unit.number is not None and row.norm(at + 1) in UNITS:
+            pass
         elif unit.number is not None:
             self._number(context, at, unit.number)
         elif unit.norm in ARTICLES or unit.norm == "another":
@@ -144,6 +150,8 @@ class Reader:
 
     def _product(self, context: Context, at: int, mention: Mention) -> None:
         row, unit = context.row, context.row.units[at]
+        if self._repeats_current(row, at, mention):
+            return
         self._orphaned = False
         product = self._which_product(context, at, mention)
         number, context.number = context.number, None
@@ -163,6 +171,7 @@ class Reader:
         if draft is None:
             draft = self.order.add(Draft(product, number or 1))
         self._speak_of(draft)
+        self._named.append(draft)
         self._split_from = None
         self._sample = draft.copy()
         context.placed = True
@@ -170,6 +179,21 @@ class Reader:
         self._place_parts(draft)
         self._place_pending(draft)
         unit.used = True
+
+    def _repeats_current(self, row: Row, at: int, mention: Mention) -> bool:
+        """ "a … tea" after the tea's own name is the same tea, not another one."""
+        before = at - 1
+        while row.is_modifier(before) or (before >= 0 and row.units[before].is_unknown):
+            before -= 1
+        best = mention.best(EntityKind.PRODUCT)
+        return (
+            before >= 0
+            and row.is_product(before)
+            and self.current is not None
+            and self.current is row.units[before].owner
+            and best is not None
+            and not best.is_complete
+        )
 
     def _which_product(self, context: Context, at: int, mention: Mention) -> Product | None:
         rivals = mention.rivals(EntityKind.PRODUCT)
@@ -198,10 +222,13 @@ class Reader:
             if known:
                 return known[-1:]
         row = context.row
-        said = {u.norm for u in row.units[row.text_start(at) : at + 1]}
-        fitting = tuple(s for s in rivals if said & facets(products[s.entity.id]))
-        sold = tuple(s for s in fitting or rivals if products[s.entity.id].available)
-        return sold or fitting or rivals
+        for unit in row.units[row.text_start(at) : at]:
+            fitting = tuple(s for s in rivals if unit.norm in facets(products[s.entity.id]))
+            if unit.is_unknown and fitting:
+                unit.used = True
+                rivals = fitting
+        sold = tuple(s for s in rivals if products[s.entity.id].available)
+        return sold or rivals
 
     def _existing_line(
         self, context: Context, at: int, product: Product, number: int | None
@@ -216,7 +243,7 @@ class Reader:
             return self._of_the(row, at, same)
         if context.adds:
             return None
-        before = [d for d in same if d.line_id and d not in self.touched]
+        before = [d for d in same if d.line_id and d not in self._named]
         if before:
             return self._again(before, number)
         clause = row.clause
@@ -255,7 +282,11 @@ class Reader:
         """ "one of the lattes" is a part of a line, "the latte" the line itself."""
         draft = max(same, key=lambda d: (self._agreement(d), d in self.touched, d is self._focused))
         numbers = [u.number for u in row.units[max(at - 4, 0) : at] if u.number]
-        if numbers and numbers[-1] < draft.quantity and "of" in (row.norm(at - 2), row.norm(at - 1)):
+        if (
+            numbers
+            and numbers[-1] < draft.quantity
+            and "of" in (row.norm(at - 2), row.norm(at - 1))
+        ):
             part = self.order.split(draft, numbers[-1])
             return part
         return draft
@@ -333,8 +364,10 @@ class Reader:
         while start > 0 and row.is_modifier(start - 1):
             start -= 1
         direct = all(row.is_modifier(k) for k in range(start, ahead))
-        return direct and row.norm(start - 1) in {"and", ","} | ARTICLES or (
-            direct and row.units[start - 1].number is not None
+        return (
+            direct
+            and row.norm(start - 1) in {"and", ","} | ARTICLES
+            or (direct and row.units[start - 1].number is not None)
         )
 
     def _targets(self, modifier: Modifier) -> tuple[Draft, ...]:
@@ -404,7 +437,11 @@ class Reader:
         again = follows and (
             row.units[joint + 1].number is not None or row.norm(joint + 1) in ARTICLES
         )
-        if not again or row.product_after(joint + 1) is None and not self._parts_ahead(row, joint + 1):
+        if (
+            not again
+            or row.product_after(joint + 1) is None
+            and not self._parts_ahead(row, joint + 1)
+        ):
             return False
         self._parts.append((row.units[at].number or 1, []))
         return True
@@ -418,7 +455,7 @@ class Reader:
             return False
         if row.norm(at + 1) == "of" and row.norm(at + 2) in SPLIT_PRONOUNS | {"the"}:
             return self._says_how(row, at + 3)
-        if row.norm(at + 1) in {"with", "without", "that", "be", "should", "not", "as", "is", "to", "no"}:
+        if row.norm(at + 1) in _PART_LINKS:
             return self._says_how(row, at + 1) or row.norm(at + 1) in {"without", "that", "is"}
         if row.norm(at + 1) in {"regular", "normal", "plain", "standard"}:
             return True
@@ -457,13 +494,17 @@ class Reader:
         row, draft = context.row, self.antecedent
         if draft is None or context.placed or self.touched and draft not in self.touched:
             return
-        rest = [u for u in row.units if u.is_unknown or (u.mention and u.start > row.units[at].start)]
+        rest = [
+            u for u in row.units if u.is_unknown or (u.mention and u.start > row.units[at].start)
+        ]
         if rest or row.clause.removes:
             return
         words = row.clause.words
         if context.adds or " more" in words:
             draft.quantity += number
-        elif row.clause.turns or any(w in words.split() for w in ("just", "only", "of", "want", "need")):
+        elif row.clause.turns or any(
+            w in words.split() for w in ("just", "only", "of", "want", "need")
+        ):
             draft.quantity = number
         else:
             draft.quantity = number

@@ -9,7 +9,9 @@ from services.orders.carts.modifiers import MODIFIER_KINDS, Fitting, Modifier, o
 from services.orders.carts.units import Row
 from services.orders.carts.working import Draft, WorkingOrder
 
-_WHOLE = re.compile(r"\b(?:everything|all(?: of (?:it|that|them))?|(?:whole|entire|my|the|this|that) order)\b")
+_WHOLE = re.compile(
+    r"\b(?:everything|all(?: of (?:it|that|them))?|(?:whole|entire|my|the|this|that) order)\b"
+)
 _PRONOUN = re.compile(r"\b(?:it|that|this|that 1|this 1|the last 1|them|those)\b")
 
 
@@ -73,7 +75,9 @@ class Removals:
         draft = self._line_of(row.mention(at), [m for m in wanted if m])
         if draft is None:
             return
-        number = next((u.number for u in reversed(row.units[max(at - 4, 0) : at]) if u.number), None)
+        number = next(
+            (u.number for u in reversed(row.units[max(at - 4, 0) : at]) if u.number), None
+        )
         plural = row.clause.tokens[row.units[at].end - 1].text.endswith("s")
         single = number is None and not plural and row.norm(at - 1) in {"a", "an"}
         self._order.remove(draft, 1 if single else number)
@@ -104,7 +108,9 @@ class Removals:
             place = ORDINALS[ordinal]
             if place <= len(self._order.drafts):
                 self._order.remove(self._order.drafts[place - 1 if place > 0 else -1])
-        elif antecedent is not None and numbers and not _PRONOUN.search(words.replace("that 1", "")):
+        elif (
+            antecedent is not None and numbers and not _PRONOUN.search(words.replace("that 1", ""))
+        ):
             self._order.remove(antecedent, numbers[0])
         elif antecedent is not None and _PRONOUN.search(words) and not self._unknown(row):
             self._order.remove(antecedent)

@@ -17,7 +17,8 @@ _OPENERS = frozenset(
 _JOINTS = frozenset({"and", "but", ",", "then", "–", "—", "-", "so"})
 _GREETING = (
     r"(?:(?:hi|hello|hey|good|morning|afternoon|evening|day|there|ok|okay|so|oh|um|uh|well|"
-    r"excuse|me|please|sorry|and|but|also|yes|no|yeah|thank|thanks|you|great|actually|wait) )*"
+    r"excuse|me|please|sorry|and|but|also|yes|no|yeah|thank|thanks|you|great|actually|wait|"
+    r"what is up) )*"
 )
 _ORDERING = re.compile(
     r"\b(?:(?:can|could|may|might|shall) (?:i|we|you)(?: please| also| just| maybe| possibly)* "
@@ -136,7 +137,12 @@ def _sentences(tokens: Sequence[Token]) -> Iterator[tuple[int, int, str]]:
 def _cuts(tokens: Sequence[Token], first: int, last: int) -> Iterator[int]:
     for at in range(first + 1, last):
         joint = at
-        while joint > first and tokens[joint - 1].norm in _JOINTS | {"please", "also", "then", "can"}:
+        while joint > first and tokens[joint - 1].norm in _JOINTS | {
+            "please",
+            "also",
+            "then",
+            "can",
+        }:
             joint -= 1
             if tokens[joint].norm in _JOINTS:
                 break

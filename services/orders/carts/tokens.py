@@ -20,7 +20,7 @@ _PIECE = re.compile(
     r"\d+(?:[.,]\d+)?\s?%|\d+\s?percent\b|w/o\b|w/|\d+(?:[.,]\d+)?|[^\W\d_]+(?:'[^\W\d_]+)*'?|[&+]|\S"
 )
 _STOPS = frozenset(".!?;:\n")
-_PAUSES = frozenset(",()-–—/\"…*")
+_PAUSES = frozenset(',()-–—/"…*')
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,15 @@ _TRANSPARENT_TO_NO = (
     | frozenset("any it be made to want need have like add added put more with as make is".split())
 )
 _HEAD_COVERAGE = 0.4
+_STYLES = frozenset("flavor flavour flavored flavoured style based sized type kind".split())
 
 
 @dataclass(slots=True, eq=False)
 class Unit:
-    """Tokens ``start`` to ``end`` (exclusive). ``owner`` is the draft it came to be about."""
+    """Tokens ``start`` to ``end`` (exclusive). ``owner`` is the draft it came to be about.
+
+    ``norm`` is the word of a single token and empty for a mention of several.
+    """
 
     start: int
     end: int
@@ -68,7 +72,8 @@ class Row:
             mention = inside.get(at)
             end = at + 1 if mention is None else mention.end
             number = None if mention else token.number
-            self.units.append(Unit(at, end, token.norm, number, mention))
+            norm = token.norm if end - at == 1 else ""
+            self.units.append(Unit(at, end, norm, number, mention))
             at = end
         self._drop_weak()
 
@@ -81,7 +86,7 @@ class Row:
                 return ahead
             if self.is_modifier(ahead) or unit.norm in ORDINARY | VESSELS | frozenset(MULTIPLIERS):
                 continue
-            if unit.norm in {"of", "ounce", "oz"} or unit.norm in DEGREES:
+            if unit.norm in {"of", "ounce", "oz"} or unit.norm in DEGREES | _STYLES:
                 continue
             if unit.is_unknown and unknown < 2:
                 unknown += 1
@@ -163,8 +168,10 @@ class Row:
         )
 
     def _drop_weak(self) -> None:
-        """Forget mentions of everyday words that here are just everyday words."""
+        """Forget mentions of words that here are something else."""
         for at, unit in enumerate(self.units):
+            if unit.mention is not None and self._means_otherwise(at, unit.mention):
+                unit.mention = None
             if unit.mention is None or unit.end - unit.start > 1 or unit.norm not in FRAME:
                 continue
             choice = unit.mention.best(EntityKind.CHOICE)
@@ -172,3 +179,32 @@ class Row:
             alone = not others or self.norm(at - 1) in {"for", ","}
             if choice is not None and not alone:
                 unit.mention = None
+
+    def _means_otherwise(self, at: int, mention: Mention) -> bool:
+        """ "double the …", "as my sugar", "… powder" where only the first word is known."""
+        if self.norm(at) in MULTIPLIERS and self.norm(at + 1) == "the":
+            return True
+        before = at - 1
+        while self.norm(before) in DEFINITE | ARTICLES:
+            before -= 1
+        if self.norm(before) == "as" and self.norm(before - 1) not in {"same", "well"}:
+            return mention.best(EntityKind.ADD_ON) is not None
+        followed = at + 1 < len(self.units) and self.units[at + 1].is_unknown
+        if followed and self.product_after(at) is None:
+            known = mention.best(*MODIFIER_KINDS) or mention.senses[0]
+            named_beside = self.norm(before) in {"with", "and", "add", "extra"}
+            is_product = known.entity.kind is EntityKind.PRODUCT
+            return not known.is_complete or (is_product and named_beside and before == at - 1)
+        return self._is_bare_head(at, mention)
+
+    def _is_bare_head(self, at: int, mention: Mention) -> bool:
+        """An unknown word in front of a word many things share makes another, unknown thing."""
+        modifiers = [s for s in mention.senses if s.entity.kind in MODIFIER_KINDS]
+        return (
+            bool(modifiers)
+            and len(modifiers) == len(mention.senses)
+            and not modifiers[0].is_complete
+            and modifiers[0].coverage < _HEAD_COVERAGE + 0.05
+            and at > 0
+            and self.units[at - 1].is_unknown
+        )

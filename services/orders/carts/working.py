@@ -135,9 +135,7 @@ class WorkingOrder:
         for draft in self.drafts:
             if not draft.line_id:
                 new = _line(draft)
-                yield AddLine(
-                    new.product_id, new.quantity, new.selections, new.add_ons, new.note
-                )
+                yield AddLine(new.product_id, new.quantity, new.selections, new.add_ons, new.note)
 
     def _choice_operations(self) -> Iterable[Operation]:
         for choice_id, option_id in self.choices.items():

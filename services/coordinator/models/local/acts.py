@@ -87,7 +87,7 @@ _CART = re.compile(
 )
 _ASKING = re.compile(
     r"^(?:(?:hi|hello|hey|good \w+|there|ok|okay|so|oh|um|well|excuse me|please|sorry|and|but|also|"
-    r"yes|no|great|actually|friend|thanks|thank you|before i order|quick question|sure|hmm|just|"
+    r"yes|no|great|actually|friend|thanks|thank you|what is up|before i order|quick question|sure|hmm|just|"
     r"then|first|since \w+(?: \w+){0,12}) )*"
     r"(?:(?:do|does|did|will) (?:you|they|it|the|your|this|that|any|u|these|those)\b|what\b|which\b|how (?:much|many|"
     r"big|long|large|small|is|are|do|does|hot|spicy|sweet|strong|late|about)\b|when\b|where\b|who\b|why\b|"
@@ -101,7 +101,8 @@ _ASKING = re.compile(
     r"i (?:have|got) (?:a|an) \w+ allergy\b|recommend|suggest|price|allergens?\b)"
 )
 _ORDERING_QUESTION = re.compile(
-    r"^(?:(?:hi|hello|hey|ok|okay|so|and|also|please|actually|yes|no|oh|sorry) )*"
+    r"^(?:(?:hi|hello|hey|ok|okay|so|and|also|please|actually|yes|no|oh|sorry|what is up|there|"
+    r"good \w+|how are you|well|um) )*"
     r"(?:(?:can|could|may|might|would) (?:i|we|you) (?:please |also |just |maybe )*(?:get|have|order|"
     r"try|grab|add|make|do|take|buy|bring|change|switch|remove|swap|replace|put|give|cancel|use)\b|"
     r"is it possible to (?:get|have|order|add|make|change|remove)|would it be possible|would you mind|"
@@ -180,4 +181,7 @@ def _says_more_than_question(text: str) -> bool:
 
 def _says_more(text: str) -> bool:
     """Whether an approval holds words that could change the order."""
-    return any(not approves(said) for said, _ in sentences(text))
+    return any(
+        not (approves(said) or _THANKS.search(said) or _GREETING.search(said))
+        for said, _ in sentences(text)
+    )

@@ -12,7 +12,6 @@ from services.chassis.data.migrate import SchemaMigrations, migrate
 def schemas() -> Mapping[str, SchemaMigrations]:
     """The schema each target owns, by target; the relay's first: others write to its outbox."""
     from gateway.identity.migrations import SCHEMA as IDENTITY
-
     from services.coordinator.migrations import SCHEMA as COORDINATOR
     from services.orders.migrations import SCHEMA as ORDERS
     from services.relay.migrations import SCHEMA as EVENTS

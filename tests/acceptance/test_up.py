@@ -1,0 +1,144 @@
+"""`maitred up` and the commands beside it, as a person uses them."""
+
+import os
+import signal
+import subprocess
+import sys
+from http import HTTPStatus
+
+import httpx
+import psycopg
+import pytest
+import redis
+
+from services.assembly.home import Home
+from services.assembly.record import read_record
+from services.assembly.supervisor import State
+from tests.support.mesh import RunningMesh, own_environment, running_mesh
+
+TARGETS = ["relay", "orders", "coordinator", "gateway"]
+
+
+def maitred(mesh: RunningMesh, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "services.assembly.cli", *arguments],
+        env=own_environment(mesh.home) | {"COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_everything_is_up_and_says_so(mesh: RunningMesh) -> None:
+    record = mesh.record
+
+    assert [one.name for one in record.processes[:2]] == ["postgres", "valkey"]
+    assert {one.name for one in record.processes[2:]} == set(TARGETS)
+    assert {one.state for one in record.processes} == {State.READY}
+    for target in TARGETS:
+        answer = httpx.get(f"http://{mesh.address(target, 'admin')}/healthz")
+        assert answer.status_code == HTTPStatus.OK
+
+
+def test_the_demo_key_opens_the_api(mesh: RunningMesh) -> None:
+    lines = mesh.home.demo_env.read_text().splitlines()
+    demo = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+    answer = httpx.get(
+        f"{demo['MAITRED_URL']}/api/v1/orders",
+        headers={"authorization": f"Bearer {demo['MAITRED_API_KEY']}"},
+    )
+
+    assert demo["MAITRED_TENANT"] == mesh.demo[0].slug
+    assert answer.status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("name", [*TARGETS, "postgres", "valkey"])
+def test_what_is_killed_comes_back_where_it_was(mesh: RunningMesh, name: str) -> None:
+    back = mesh.wait_until_back(mesh.kill(name))
+
+    assert back.restarts >= 1
+    assert back.addresses == mesh.record.process(name).addresses
+    assert f"{name} was killed by SIGKILL" in (mesh.home.logs / "console.log").read_text()
+
+
+def test_data_outlive_the_kill_of_their_server(mesh: RunningMesh) -> None:
+    with psycopg.connect(mesh.record.database_url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
+    with redis.Redis.from_url(mesh.record.redis_url) as client:
+        client.set("kept", "yes")
+        client.waitaof(1, 0, 5000)
+    for name in ("postgres", "valkey"):
+        mesh.wait_until_back(mesh.kill(name))
+
+    with psycopg.connect(mesh.record.database_url) as connection:
+        assert connection.execute("SELECT value FROM kept").fetchone() == (7,)
+        connection.execute("DROP TABLE kept")
+    with redis.Redis.from_url(mesh.record.redis_url) as client:
+        assert client.getdel("kept") == b"yes"
+
+
+def test_status_lists_every_process(mesh: RunningMesh) -> None:
+    shown = maitred(mesh, "status")
+
+    assert shown.returncode == 0
+    for one in mesh.record.processes:
+        assert f" {one.name} " in shown.stdout
+        assert f" {one.pid} " in shown.stdout
+
+
+def test_a_second_up_says_where_the_first_one_is(mesh: RunningMesh) -> None:
+    said = maitred(mesh, "up")
+
+    assert said.returncode == 0
+    assert f"pid {mesh.record.pid}" in said.stdout
+    assert mesh.gateway_url in said.stdout
+
+
+def test_migrate_finds_the_running_mesh_at_head(mesh: RunningMesh) -> None:
+    assert maitred(mesh, "migrate").stdout == "Every schema is at its newest revision.\n"
+
+
+def test_a_token_is_taken_by_the_services(mesh: RunningMesh) -> None:
+    token = maitred(mesh, "token", "--role", "staff", "--tenant", mesh.demo[1].slug)
+    refused = maitred(mesh, "token", "--role", "emperor")
+
+    assert token.stdout.count(".") == 2
+    assert refused.returncode == 1
+    assert "no such role" in refused.stderr
+
+
+def test_a_terminated_mesh_leaves_nothing_behind_and_starts_again(mesh: RunningMesh) -> None:
+    home = Home(mesh.home.path.parent / "second")
+    with running_mesh(home) as second:
+        record = second.record
+        os.kill(record.pid, signal.SIGTERM)
+        second.wait_until_gone()
+        stopped = (home.logs / "console.log").read_text()
+        left = [one.name for one in record.processes if one.pid and is_alive(one.pid)]
+
+    assert "Stopped." in stopped
+    assert left == []
+    assert read_record(home) is None
+
+    with running_mesh(home, fresh=False) as again:
+        assert again.demo == second.demo
+
+
+def test_a_killed_supervisor_takes_everything_along_and_can_be_replaced(mesh: RunningMesh) -> None:
+    home = Home(mesh.home.path.parent / "second")
+    with running_mesh(home, fresh=False) as first:
+        record = first.record
+        os.kill(record.pid, signal.SIGKILL)
+        first.wait_until_gone()
+
+    with running_mesh(home, fresh=False) as second:
+        assert second.demo == first.demo
+        assert not any(one.pid and is_alive(one.pid) for one in record.processes)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

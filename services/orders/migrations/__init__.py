@@ -2,9 +2,4 @@
 
 from services.chassis.data.migrate import SchemaMigrations
 
-SCHEMA = SchemaMigrations(
-    schema="orders",
-    package="services.orders.migrations",
-    role="maitred_orders",
-    produces=True,
-)
+SCHEMA = SchemaMigrations(schema="orders", package=__name__, role="maitred_orders", produces=True)

@@ -1,0 +1,221 @@
+"""The orders service in this process, on a database of its own, and callers it believes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import grpc
+from google.protobuf import json_format
+from maitred.orders.v1 import (
+    cart_pb2,
+    cart_service_pb2_grpc,
+    catalog_pb2,
+    catalog_service_pb2,
+    catalog_service_pb2_grpc,
+    order_pb2,
+    order_service_pb2,
+    order_service_pb2_grpc,
+    quote_pb2,
+    quote_service_pb2,
+    quote_service_pb2_grpc,
+)
+
+from services.assembly.demo.seed import CATALOGS
+from services.chassis.data.postgres import Connection
+from services.chassis.rpc.errors import Failure, from_rpc_error
+from services.chassis.rpc.identity import MeshSigner, Principal, Role, new_key
+from services.chassis.run.lifecycle import Bound, Component, Resources, Target, run_components
+from services.orders.config import OrdersConfig
+from services.orders.wiring import build
+
+KEY = new_key()
+SIGNER = MeshSigner(KEY.private_pem, KEY.kid)
+COFFEE_BAR = "coffee_bar"
+
+
+class Clock:
+    """A clock that can be put forward."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, **span: float) -> None:
+        self._ahead += timedelta(**span)
+
+
+def guest(tenant_id: UUID) -> Principal:
+    """Somebody new at the counter."""
+    return Principal(tenant_id, f"gst_{uuid4().hex}", frozenset({Role.GUEST}))
+
+
+def with_role(tenant_id: UUID, *roles: Role) -> Principal:
+    """Somebody new behind the counter."""
+    return Principal(tenant_id, f"key_{uuid4().hex}", frozenset(roles))
+
+
+def metadata(principal: Principal) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {SIGNER.mint(principal)}"),)
+
+
+def menu(name: str = COFFEE_BAR) -> catalog_pb2.Catalog:
+    """A demo tenant's catalog."""
+    text = (CATALOGS / f"{name}.json").read_text(encoding="utf-8")
+    return json_format.Parse(text, catalog_pb2.Catalog())
+
+
+def cart(*product_ids: str, quantity: int = 1) -> cart_pb2.Cart:
+    """So many of each product, made as they come."""
+    lines = [cart_pb2.CartLine(product_id=id_, quantity=quantity) for id_ in product_ids]
+    return cart_pb2.Cart(lines=lines)
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersClient:
+    """A running service and how to ask it."""
+
+    channel: grpc.aio.Channel
+    clock: Clock
+    catalogs: catalog_service_pb2_grpc.CatalogServiceStub = field(init=False)
+    carts: cart_service_pb2_grpc.CartServiceStub = field(init=False)
+    quotes: quote_service_pb2_grpc.QuoteServiceStub = field(init=False)
+    orders: order_service_pb2_grpc.OrderServiceStub = field(init=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "catalogs", catalog_service_pb2_grpc.CatalogServiceStub(self.channel))
+        put(self, "carts", cart_service_pb2_grpc.CartServiceStub(self.channel))
+        put(self, "quotes", quote_service_pb2_grpc.QuoteServiceStub(self.channel))
+        put(self, "orders", order_service_pb2_grpc.OrderServiceStub(self.channel))
+
+    async def open_tenant(self, name: str = COFFEE_BAR) -> UUID:
+        """A new tenant that sells what a demo tenant does."""
+        tenant_id = uuid4()
+        await self.import_catalog(tenant_id, menu(name))
+        return tenant_id
+
+    async def import_catalog(self, tenant_id: UUID, catalog: catalog_pb2.Catalog) -> None:
+        await self.catalogs.ImportProducts(
+            catalog_service_pb2.ImportProductsRequest(catalog=catalog),
+            metadata=metadata(with_role(tenant_id, Role.MANAGER)),
+        )
+
+    async def quote(
+        self, principal: Principal, wanted: cart_pb2.Cart | None = None
+    ) -> quote_pb2.Quote:
+        """A quote of a cart, or of a latte."""
+        response = await self.quotes.CreateQuote(
+            quote_service_pb2.CreateQuoteRequest(cart=wanted or cart("latte")),
+            metadata=metadata(principal),
+        )
+        return response.quote
+
+    async def place(
+        self, principal: Principal, quote_id: str, key: str = "", session_id: str = ""
+    ) -> tuple[order_pb2.Order, bool]:
+        """An order of a quote, and whether the answer was given before."""
+        call = self.orders.PlaceOrder(
+            order_service_pb2.PlaceOrderRequest(
+                quote_id=quote_id, request_id=key or uuid4().hex, session_id=session_id
+            ),
+            metadata=metadata(principal),
+        )
+        response = await call
+        return response.order, await is_replayed(call)
+
+    async def order(
+        self, principal: Principal, wanted: cart_pb2.Cart | None = None
+    ) -> order_pb2.Order:
+        """A new order."""
+        quote = await self.quote(principal, wanted)
+        order, _ = await self.place(principal, quote.quote_id)
+        return order
+
+    async def get(self, principal: Principal, order_id: str) -> order_pb2.Order:
+        response = await self.orders.GetOrder(
+            order_service_pb2.GetOrderRequest(order_id=order_id), metadata=metadata(principal)
+        )
+        return response.order
+
+    async def page(
+        self, principal: Principal, **arguments: Any
+    ) -> order_service_pb2.ListOrdersResponse:
+        return await self.orders.ListOrders(
+            order_service_pb2.ListOrdersRequest(**arguments), metadata=metadata(principal)
+        )
+
+    async def move(
+        self,
+        principal: Principal,
+        order_id: str,
+        status: order_pb2.OrderStatus.ValueType,
+        **arguments: Any,
+    ) -> order_pb2.Order:
+        response = await self.orders.TransitionOrder(
+            order_service_pb2.TransitionOrderRequest(order_id=order_id, status=status, **arguments),
+            metadata=metadata(principal),
+        )
+        return response.order
+
+
+async def is_replayed(call: Any) -> bool:
+    """Whether the answer's metadata says that it was given before."""
+    return ("idempotent-replayed", "true") in tuple(await call.trailing_metadata())
+
+
+async def failure(answer: Awaitable[Any]) -> Failure:
+    """How a call fails. AssertionError if it does not."""
+    try:
+        await answer
+    except grpc.aio.AioRpcError as error:
+        return from_rpc_error(error)
+    raise AssertionError("the call succeeded")
+
+
+@asynccontextmanager
+async def serving(database_url: str) -> AsyncIterator[OrdersClient]:
+    """The service, as its process would run it but for the clock."""
+    clock = Clock()
+    config = OrdersConfig(
+        listen="127.0.0.1:0",
+        admin_listen="127.0.0.1:0",
+        database_url=database_url,
+        mesh_public_keys=KEY.public_pem,
+        page_token_key="test",
+        drain_delay_s=0.0,
+    )
+
+    async def build_on_clock(config: OrdersConfig, resources: Resources) -> Component:
+        return await build(config, replace(resources, clock=clock))
+
+    stop = asyncio.Event()
+    started: asyncio.Future[Bound] = asyncio.get_running_loop().create_future()
+    process = asyncio.create_task(
+        run_components([Target("orders", config, build_on_clock)], stop, started.set_result)
+    )
+    process.add_done_callback(lambda _: started.done() or started.cancel())
+    try:
+        await started
+    except asyncio.CancelledError:
+        await process  # says why it did not start
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{started.result().grpc['orders']}") as channel:
+        yield OrdersClient(channel, clock)
+    stop.set()
+    await process
+
+
+@asynccontextmanager
+async def looking(database_url: str) -> AsyncIterator[Connection]:
+    """A connection that sees everything, as the migrator's does."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        yield connection
+    finally:
+        await connection.close()

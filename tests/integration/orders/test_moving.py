@@ -1,0 +1,165 @@
+"""Orders move through their states, each change an event of its own."""
+
+import asyncio
+import json
+from uuid import UUID
+
+import grpc
+import pytest
+from maitred.orders.v1 import order_pb2, order_service_pb2
+
+from services.chassis.data.postgres import Connection
+from services.chassis.rpc.identity import Principal, Role
+from tests.integration.orders.serving import (
+    OrdersClient,
+    failure,
+    guest,
+    is_replayed,
+    metadata,
+    with_role,
+)
+
+ACCEPTED = order_pb2.ORDER_STATUS_ACCEPTED
+PREPARING = order_pb2.ORDER_STATUS_PREPARING
+READY = order_pb2.ORDER_STATUS_READY
+COMPLETED = order_pb2.ORDER_STATUS_COMPLETED
+CANCELLED = order_pb2.ORDER_STATUS_CANCELLED
+
+
+@pytest.fixture
+def staff(tenant_id: UUID) -> Principal:
+    return with_role(tenant_id, Role.STAFF)
+
+
+async def told(sees: Connection, order_id: str) -> list[tuple[str, int]]:
+    """Status and version of an order's events, in the order of the outbox."""
+    rows = await sees.fetch(
+        "SELECT payload FROM events.outbox WHERE aggregate_id = $1 ORDER BY id", order_id
+    )
+    events = [json.loads(row["payload"])["data"] for row in rows]
+    return [(event["status"], int(event["version"])) for event in events]
+
+
+async def test_each_change_of_status_is_one_event(
+    client: OrdersClient, tenant_id: UUID, staff: Principal, sees: Connection
+) -> None:
+    owner = guest(tenant_id)
+    order = await client.order(owner)
+    for version, status in enumerate((ACCEPTED, PREPARING, READY, COMPLETED), start=2):
+        moved = await client.move(staff, order.order_id, status)
+        assert (moved.status, moved.version) == (status, version)
+        assert await client.get(owner, order.order_id) == moved
+    assert await told(sees, order.order_id) == [
+        ("placed", 1),
+        ("accepted", 2),
+        ("preparing", 3),
+        ("ready", 4),
+        ("completed", 5),
+    ]
+
+
+async def test_a_move_changes_nothing_but_where_the_order_stands(
+    client: OrdersClient, tenant_id: UUID, staff: Principal
+) -> None:
+    order = await client.order(guest(tenant_id))
+    moved = await client.move(staff, order.order_id, ACCEPTED)
+    assert moved.update_time.ToDatetime() > order.update_time.ToDatetime()
+    moved.status, moved.version = order.status, order.version
+    moved.update_time.CopyFrom(order.update_time)
+    assert moved == order
+
+
+async def test_an_order_cannot_skip_a_state(
+    client: OrdersClient, tenant_id: UUID, staff: Principal, sees: Connection
+) -> None:
+    order = await client.order(guest(tenant_id))
+    refused = await failure(client.move(staff, order.order_id, READY))
+    assert refused.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert refused.reason == "TRANSITION_NOT_ALLOWED"
+    assert refused.metadata == {"order_id": order.order_id, "from": "placed", "to": "ready"}
+    assert await told(sees, order.order_id) == [("placed", 1)]
+
+
+async def test_a_guest_may_cancel_their_own_order_while_it_is_placed(
+    client: OrdersClient, tenant_id: UUID, staff: Principal
+) -> None:
+    owner = guest(tenant_id)
+    order = await client.order(owner)
+    assert (await client.move(owner, order.order_id, CANCELLED)).status == CANCELLED
+    accepted = await client.order(owner)
+    await client.move(staff, accepted.order_id, ACCEPTED)
+    refused = await failure(client.move(owner, accepted.order_id, CANCELLED))
+    assert refused.reason == "TRANSITION_NOT_ALLOWED"
+
+
+async def test_a_guest_may_make_no_other_move(client: OrdersClient, tenant_id: UUID) -> None:
+    owner = guest(tenant_id)
+    order = await client.order(owner)
+    refused = await failure(client.move(owner, order.order_id, ACCEPTED))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.PERMISSION_DENIED, "ROLE_REQUIRED")
+
+
+async def test_somebody_elses_order_cannot_be_moved(client: OrdersClient, tenant_id: UUID) -> None:
+    order = await client.order(guest(tenant_id))
+    elsewhere = with_role(await client.open_tenant(), Role.STAFF)
+    for other in (guest(tenant_id), elsewhere):
+        refused = await failure(client.move(other, order.order_id, CANCELLED))
+        assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND")
+
+
+async def test_a_move_from_a_version_that_has_passed_is_refused(
+    client: OrdersClient, tenant_id: UUID, staff: Principal
+) -> None:
+    order = await client.order(guest(tenant_id))
+    await client.move(staff, order.order_id, ACCEPTED, version=1)
+    refused = await failure(client.move(staff, order.order_id, PREPARING, version=1))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.ABORTED, "VERSION_MISMATCH")
+    assert (refused.metadata["expected"], refused.metadata["actual"]) == ("1", "2")
+
+
+async def test_of_two_who_move_at_once_one_does(
+    client: OrdersClient, tenant_id: UUID, staff: Principal, sees: Connection
+) -> None:
+    order = await client.order(guest(tenant_id))
+    results = await asyncio.gather(
+        *[client.move(staff, order.order_id, ACCEPTED, version=1) for _ in range(20)],
+        return_exceptions=True,
+    )
+    assert sum(isinstance(result, order_pb2.Order) for result in results) == 1
+    assert await told(sees, order.order_id) == [("placed", 1), ("accepted", 2)]
+
+
+async def test_a_replayed_move_answers_as_it_did(
+    client: OrdersClient, tenant_id: UUID, staff: Principal, sees: Connection
+) -> None:
+    order = await client.order(guest(tenant_id))
+    request = order_service_pb2.TransitionOrderRequest(
+        order_id=order.order_id, status=ACCEPTED, request_id="k"
+    )
+    answers = []
+    for _ in range(2):
+        call = client.orders.TransitionOrder(request, metadata=metadata(staff))
+        answers.append(((await call).order, await is_replayed(call)))
+        if len(answers) == 1:
+            await client.move(staff, order.order_id, PREPARING)
+    assert [replayed for _, replayed in answers] == [False, True]
+    assert answers[0][0] == answers[1][0]
+    assert len(await told(sees, order.order_id)) == 3
+
+
+async def test_a_moves_key_with_another_body_is_refused(
+    client: OrdersClient, tenant_id: UUID, staff: Principal
+) -> None:
+    order = await client.order(guest(tenant_id))
+    await client.move(staff, order.order_id, ACCEPTED, request_id="k")
+    refused = await failure(client.move(staff, order.order_id, PREPARING, request_id="k"))
+    assert refused.reason == "IDEMPOTENCY_KEY_REUSED"
+
+
+async def test_a_refused_move_leaves_its_key_free(
+    client: OrdersClient, tenant_id: UUID, staff: Principal
+) -> None:
+    order = await client.order(guest(tenant_id))
+    await failure(client.move(staff, order.order_id, READY, request_id="k"))
+    moved = await client.move(staff, order.order_id, ACCEPTED, request_id="k")
+    assert moved.status == ACCEPTED

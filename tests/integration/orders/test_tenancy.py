@@ -1,0 +1,91 @@
+"""Row-level security holds for every table of the schema, whatever a query forgets."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from services.chassis.data.postgres import Connection
+from tests.integration.orders.serving import OrdersClient, guest, looking
+from tests.support.servers import MigratedDatabase
+
+TABLES = ("catalogs", "quotes", "orders", "order_lines", "idempotency_keys")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def app(database: MigratedDatabase) -> AsyncIterator[Connection]:
+    """A connection as the service's own role."""
+    async with looking(database.service_url("orders")) as connection:
+        yield connection
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def filled(client: OrdersClient, tenant_id: UUID) -> UUID:
+    """A tenant with rows in every table."""
+    await client.order(guest(tenant_id))
+    return tenant_id
+
+
+async def act_for(app: Connection, tenant_id: UUID) -> None:
+    await app.execute("SELECT set_config('maitred.tenant', $1, true)", str(tenant_id))
+
+
+async def count(app: Connection, table: str) -> int:
+    rows: int = await app.fetchval(f"SELECT count(*) FROM orders.{table}")
+    return rows
+
+
+async def test_every_table_is_guarded(sees: Connection) -> None:
+    rows = await sees.fetch(
+        "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE nspname = 'orders' AND relkind = 'r' AND relrowsecurity AND relforcerowsecurity"
+    )
+    assert {row["relname"] for row in rows} == set(TABLES)
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_outside_a_tenants_transaction_there_is_nothing(
+    app: Connection, filled: UUID, table: str
+) -> None:
+    assert await count(app, table) == 0
+    async with app.transaction():
+        await act_for(app, filled)
+        assert await count(app, table) > 0
+    assert await count(app, table) == 0
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_another_tenants_rows_can_be_neither_read_nor_written(
+    app: Connection, filled: UUID, table: str
+) -> None:
+    async with app.transaction():
+        await act_for(app, uuid4())
+        assert await count(app, table) == 0
+        assert await app.execute(f"DELETE FROM orders.{table}") == "DELETE 0"
+        moved = f"UPDATE orders.{table} SET tenant_id = tenant_id WHERE tenant_id = $1"
+        assert await app.execute(moved, filled) == "UPDATE 0"
+
+
+async def test_a_row_cannot_be_put_into_another_tenant(app: Connection, filled: UUID) -> None:
+    insert = (
+        "INSERT INTO orders.catalogs (tenant_id, version, document, update_time)"
+        " VALUES ($1, 1, '', now())"
+    )
+    acting = app.transaction()
+    await acting.start()
+    await act_for(app, filled)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await app.execute(insert, uuid4())
+    await acting.rollback()
+
+
+async def test_the_service_may_only_add_to_the_outbox(app: Connection) -> None:
+    for statement in (
+        "SELECT count(*) FROM events.outbox",
+        "DELETE FROM events.outbox",
+        "SELECT count(*) FROM events.log",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await app.execute(statement)

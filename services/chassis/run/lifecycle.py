@@ -116,7 +116,8 @@ def run_process(
         targets: what to run.
         started: called once everything is served.
 
-    Raises whatever ended the process otherwise; the caller exits non-zero.
+    Raises:
+        SystemExit: with status 1, and logged, when something else ended them.
     """
     configure_logging(targets[0].config.log_level)
 
@@ -127,8 +128,12 @@ def run_process(
             loop.add_signal_handler(number, stop.set)
         await run_components(targets, stop, started)
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main())
+    except Exception:  # noqa: BLE001 - told, and turned into the exit status
+        _log.exception("process_failed")
+        raise SystemExit(1) from None
 
 
 async def run_components(

@@ -131,8 +131,8 @@ def trace(name: str) -> Callable[[Callable[_Args, _Result]], Callable[_Args, _Re
     return decorate
 
 
-def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:
-    """Sends structlog's events and every library's log lines to `stream` as JSON.
+def configure_logging(level: str, stream: TextIO | None = None) -> None:
+    """Sends structlog's events and every library's log lines to `stream`, or stderr, as JSON.
 
     The one thing here that is the process's and not an argument: Python has one logging tree.
     """
@@ -152,7 +152,7 @@ def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -68,11 +68,11 @@ def _run(
 ) -> None:
     from time import monotonic
 
+    began = monotonic()
     from services.assembly.mesh import Mesh
     from services.assembly.report import log_tail
     from services.assembly.supervisor import StartError, StopRequestedError, StopSignals
 
-    began = monotonic()
     report.title(home.path)
     with StopSignals() as signals:
         mesh = Mesh(home, config, port, report, signals)

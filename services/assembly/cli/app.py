@@ -6,7 +6,10 @@ import sys
 import typer
 
 from services.assembly.cli.config import app as config
+from services.assembly.cli.demo import demo
 from services.assembly.cli.down import down
+from services.assembly.cli.evaluate import app as evaluate
+from services.assembly.cli.events import app as events
 from services.assembly.cli.migrate import migrate
 from services.assembly.cli.serve import serve
 from services.assembly.cli.status import status
@@ -23,9 +26,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (up, down, status, serve, migrate, token):
+for command in (up, down, status, serve, migrate, demo, token):
     app.command()(command)
 app.add_typer(config, name="config")
+app.add_typer(evaluate, name="eval")
+app.add_typer(events, name="events")
 
 
 def main() -> None:

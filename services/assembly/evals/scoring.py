@@ -59,7 +59,11 @@ def gold_order(record: Mapping[str, Any]) -> Order | None:
     gold = record["gold"]
     lines = tuple(
         Line(
-            line["item"], line["quantity"], line["options"], tuple(line["addons"]), line["notes"] or ""
+            line["item"],
+            line["quantity"],
+            line["options"],
+            tuple(line["addons"]),
+            line["notes"] or "",
         )
         for line in gold["lines"]
     )
@@ -82,9 +86,7 @@ def score(replays: Iterable[Replay]) -> dict[str, Any]:
             "addon": _f1((_add_ons(r.gold), _add_ons(r.placed)) for r in finished),
         },
         "note_match": _mean(note_match(r) for r in finished if _notes(r.gold)),
-        "order_type": _share(
-            _same_type(r) for r in finished if r.score_order_type
-        ),
+        "order_type": _share(_same_type(r) for r in finished if r.score_order_type),
         "false_orders": sum(map(is_false_order, listed)),
         "clarified": sum(replay.clarified for replay in listed),
         "crashes": sum(replay.crashed for replay in listed),

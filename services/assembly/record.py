@@ -49,6 +49,11 @@ class RunRecord:
     redis_url: str
     processes: Sequence[ProcessRecord]
 
+    @property
+    def gateway_url(self) -> str:
+        """Where guests, staff and clients find the mesh: http://host:port."""
+        return f"http://{self.process('gateway').addresses['http']}"
+
     def process(self, name: str) -> ProcessRecord:
         """The process of that name. Raises KeyError if there is none."""
         for process in self.processes:

@@ -26,3 +26,8 @@ def running_mesh() -> RunRecord:
 def database_url() -> str:
     """The migrator's database: the one configured, else that of the running mesh."""
     return AssemblyConfig().database_url or running_mesh().database_url
+
+
+def redis_url() -> str:
+    """The Redis configured, else that of the running mesh."""
+    return AssemblyConfig().redis_url or running_mesh().redis_url

@@ -114,8 +114,7 @@ def _say_running(home: "Home", report: "Report") -> None:
     if record is None or not record.ready:
         raise Refusal("a mesh is being started or stopped from this folder; see `maitred status`.")
     report.say(f"Running already, with pid {record.pid}.")
-    gateway = record.process("gateway").addresses["http"]
-    _say_how(home, report, f"http://{gateway}", read_tenants(home))
+    _say_how(home, report, record.gateway_url, read_tenants(home))
 
 
 def _say_how(

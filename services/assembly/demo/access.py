@@ -23,7 +23,7 @@ class DemoTenant:
     catalog: str
 
 
-def read_tenants(home: Home) -> Sequence[DemoTenant]:
+def read_tenants(home: Home) -> tuple[DemoTenant, ...]:
     """The demo tenants seeded from this state folder so far."""
     try:
         kept = json.loads((home.path / "demo.json").read_text())

@@ -17,6 +17,7 @@ import re
 import sys
 import sysconfig
 import tempfile
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,9 @@ def generate(protos: Path = PROTOS, generated: Path = GENERATED) -> bool:
         fresh = Path(scratch) / "gen"
         fresh.mkdir()
         write_python(protos, fresh, Path(scratch))
-        write_event_schemas(protos, fresh, Path(scratch))
+        files = described(protos, Path(scratch))
+        write_event_schemas(files, fresh)
+        write_contract_schemas(files, fresh)
         (fresh / STAMP).write_text(inputs)
         if generated.exists():
             generated.rename(Path(scratch) / "previous")
@@ -187,36 +190,70 @@ def plugin(name: str) -> str:
     return f"--plugin=protoc-gen-{name}={SCRIPTS / f'protoc-gen-{name}{suffix}'}"
 
 
-# JSON Schemas of the events
+# JSON Schemas
 
 
-def write_event_schemas(protos: Path, generated: Path, scratch: Path) -> None:
+@dataclass(frozen=True)
+class Described:
+    """All contracts as descriptors, with what their comments say by full name."""
+
+    files: list[descriptor_pb2.FileDescriptorProto]
+    pool: descriptor_pool.DescriptorPool
+    comments: dict[str, str]
+
+
+def described(protos: Path, scratch: Path) -> Described:
+    """The contracts, compiled with their comments."""
+    image = scratch / "image.binpb"
+    write_image(image, protos)
+    files = descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes())
+    pool = descriptor_pool.DescriptorPool()
+    for file in files.file:
+        pool.Add(file)
+    return Described(list(files.file), pool, read_comments(files))
+
+
+def write_event_schemas(contracts: Described, generated: Path) -> None:
     """`order_v1.json` for message `OrderV1` of `maitred.events.v1`, and so on, beside its module.
 
     They describe the `data` of a CloudEvent: ProtoJSON with the contract's own field names.
     """
-    image = scratch / "image.binpb"
-    write_image(image, protos)
-    files = descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes())
-    events = [file for file in files.file if file.package.startswith("maitred.events.")]
-    if not events:
-        return
-    pool = descriptor_pool.DescriptorPool()
-    for file in files.file:
-        pool.Add(file)
-    comments = read_comments(files)
-    for file in events:
+    for file in contracts.files:
+        if not file.package.startswith("maitred.events."):
+            continue
         for message in file.message_type:
             if re.search(r"V\d+$", message.name):
                 name = re.sub(r"(?<!^)(?=[A-Z])", "_", message.name).lower()
-                found = pool.FindMessageTypeByName(f"{file.package}.{message.name}")
-                schema = EventSchema(pool, comments).render(found)
+                found = contracts.pool.FindMessageTypeByName(f"{file.package}.{message.name}")
+                schema = Schemas(contracts, "#/$defs/").document(found)
                 path = generated / Path(file.name).parent / f"{name}.json"
                 path.write_text(json.dumps(schema, indent=2) + "\n")
 
 
+def write_contract_schemas(contracts: Described, generated: Path) -> None:
+    """`contracts.json`: the schemas of all that RPCs take and answer, and what comments say.
+
+    The gateway makes its OpenAPI document of it: `{"schemas": {name: …}, "comments": {name: …}}`,
+    schemas by the message's own name, comments of services and methods by full name.
+    """
+    schemas = Schemas(contracts, "#/components/schemas/")
+    comments = {}
+    for file in contracts.files:
+        for service in file.service if file.package.startswith("maitred.") else ():
+            name = f"{file.package}.{service.name}"
+            found = contracts.pool.FindServiceByName(name)
+            comments[name] = contracts.comments.get(name, "")
+            for method in found.methods:
+                comments[method.full_name] = contracts.comments.get(method.full_name, "")
+                schemas.reference(method.input_type)
+                schemas.reference(method.output_type)
+    path = generated / "maitred" / "contracts.json"
+    content = {"schemas": schemas.definitions, "comments": comments}
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
 def read_comments(files: descriptor_pb2.FileDescriptorSet) -> dict[str, str]:
-    """The leading comment of every top-level message and field, by full name."""
+    """The leading comment of every top-level message, field, service and method, by full name."""
     comments: dict[str, str] = {}
     for file in files.file:
         for location in file.source_code_info.location:
@@ -228,6 +265,12 @@ def read_comments(files: descriptor_pb2.FileDescriptorSet) -> dict[str, str]:
                     message = file.message_type[index]
                     field = message.field[member].name
                     comments[f"{file.package}.{message.name}.{field}"] = text
+                case [6, index]:
+                    comments[f"{file.package}.{file.service[index].name}"] = text
+                case [6, index, 2, member]:
+                    service = file.service[index]
+                    method = service.method[member].name
+                    comments[f"{file.package}.{service.name}.{method}"] = text
     return comments
 
 
@@ -252,24 +295,39 @@ LIST_RULES = {"min_items": "minItems", "max_items": "maxItems", "unique": "uniqu
 MAP_RULES = {"min_pairs": "minProperties", "max_pairs": "maxProperties"}
 
 
-class EventSchema:
-    """One event message as JSON Schema 2020-12, its protovalidate rules included."""
+class Schemas:
+    """Messages as JSON Schema 2020-12, their protovalidate rules included.
 
-    def __init__(self, pool: descriptor_pool.DescriptorPool, comments: dict[str, str]) -> None:
-        self._pool = pool
-        self._comments = comments
-        self._definitions: dict[str, Any] = {}
-        options = pool.FindMessageTypeByName("google.protobuf.FieldOptions")
+    Messages within messages are `definitions` by their own name, referred to below `base`.
+    """
+
+    def __init__(self, contracts: Described, base: str) -> None:
+        self.definitions: dict[str, Any] = {}
+        self._pool = contracts.pool
+        self._comments = contracts.comments
+        self._base = base
+        self._named: dict[str, str] = {}
+        options = contracts.pool.FindMessageTypeByName("google.protobuf.FieldOptions")
         self._options: type[Message] = message_factory.GetMessageClass(options)
 
-    def render(self, message: Descriptor) -> dict[str, Any]:
+    def document(self, message: Descriptor) -> dict[str, Any]:
+        """A schema that stands by itself."""
         schema = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$id": f"urn:{message.full_name.replace('.', ':')}",
             "title": message.full_name,
             **self._object(message),
         }
-        return schema | ({"$defs": self._definitions} if self._definitions else {})
+        return schema | ({"$defs": self.definitions} if self.definitions else {})
+
+    def reference(self, message: Descriptor) -> dict[str, Any]:
+        """A reference to the message's definition, which is made if it is missing."""
+        if self._named.setdefault(message.name, message.full_name) != message.full_name:
+            raise ContractError(f"two messages are named {message.name}")
+        if message.name not in self.definitions:
+            self.definitions[message.name] = {}
+            self.definitions[message.name] = self._object(message)
+        return {"$ref": f"{self._base}{message.name}"}
 
     def _object(self, message: Descriptor) -> dict[str, Any]:
         rules = {field.name: self._rules(field) for field in message.fields}
@@ -325,10 +383,7 @@ class EventSchema:
     def _message(self, message: Descriptor) -> dict[str, Any]:
         if message.full_name in WELL_KNOWN_SCHEMAS:
             return dict(WELL_KNOWN_SCHEMAS[message.full_name])
-        if message.name not in self._definitions:
-            self._definitions[message.name] = {}
-            self._definitions[message.name] = self._object(message)
-        return {"$ref": f"#/$defs/{message.name}"}
+        return self.reference(message)
 
 
 def set_rules(rules: Any, keywords: dict[str, str]) -> dict[str, Any]:

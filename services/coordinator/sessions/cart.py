@@ -95,6 +95,21 @@ def fingerprint(cart: Cart) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def is_alike(cart: Cart, other: Cart) -> bool:
+    """Whether a guest would call them the same: also two empty ones, whatever their defaults."""
+    if cart.is_empty and other.is_empty:
+        return _chosen(cart) == _chosen(other)
+    return cart == other
+
+
+def _chosen(cart: Cart) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (choice.order_choice_id, choice.option_id)
+        for choice in cart.order_choices
+        if not choice.is_default
+    )
+
+
 def without(cart: Cart, ids: frozenset[str]) -> Cart:
     """The cart less the lines of these products, and less these options and extras on others."""
     lines = tuple(

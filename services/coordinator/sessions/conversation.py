@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from services.coordinator.sessions.cart import Cart, fingerprint
+from services.coordinator.sessions.cart import Cart, fingerprint, is_alike
 from services.coordinator.sessions.ports import Begun, LostTurn, TurnStore
 from services.coordinator.sessions.progress import Progress
 from services.coordinator.sessions.stream import (
@@ -143,7 +143,7 @@ async def _say_again(progress: Progress, cart: Cart, listener: Listener) -> None
     """Tells a listener of a resumed turn what was told before it stopped."""
     if progress.text:
         await listener.say(TextSaid(progress.text))
-    if progress.cart != cart:
+    if not is_alike(progress.cart, cart):
         await listener.say(CartChanged(progress.cart))
     if progress.order is not None:
         await listener.say(OrderPlaced(progress.order))

@@ -16,6 +16,7 @@ from services.coordinator.models.port import (
     ToolRequest,
     UsageDelta,
 )
+from services.coordinator.sessions.cart import is_alike
 from services.coordinator.sessions.ports import Begun, ToolRecord, TurnStore
 from services.coordinator.sessions.progress import Checkpoint, Progress
 from services.coordinator.sessions.stream import (
@@ -93,11 +94,13 @@ class TurnNodes:
         """
         label = "served"
         for call in progress.pending_calls():
+            before = progress.cart
             result, progress = await self._answer(node, position, progress, call)
-            await self.listener.say(
-                ToolCalled(call.tool_call_id, call.name, call.arguments, result.ok)
-            )
-            if progress.order is not None and result.order is not None:
+            said = ToolCalled(call.tool_call_id, call.name, call.arguments, result.ok)
+            await self.listener.say(said)
+            if not is_alike(before, result.cart):
+                await self.listener.say(CartChanged(result.cart))
+            if result.order is not None:
                 label = "placed"
                 await self.listener.say(OrderPlaced(result.order))
             elif not result.ok and label == "served":
@@ -152,8 +155,6 @@ class TurnNodes:
             await self.store.record_effect(
                 self.begun.lease, self.begun.turn, key, result.ok, checkpoint
             )
-        if after.cart != progress.cart:
-            await self.listener.say(CartChanged(after.cart))
         return result, after
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.coordinator.models.port import ToolOffer
-from services.coordinator.sessions.cart import Cart, to_json
+from services.coordinator.sessions.cart import Cart, is_alike, to_json
 from services.coordinator.tools.ports import CartRejected, Orders
 from services.coordinator.tools.tool import Effect, Situation, ToolResult, text_argument
 
@@ -48,7 +48,7 @@ class UpdateCart:
         content = {
             **reading.report,
             "cart": to_json(reading.cart),
-            "changed": reading.cart != situation.cart,
+            "changed": not is_alike(reading.cart, situation.cart),
             "cart_was_reset": cart != situation.cart,
             "read_back": "" if reading.cart.is_empty else self.read_back(reading.cart),
         }

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from uuid import UUID
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
+from services.chassis.data.postgres import Connection
 from tests.integration.coordinator.serving import (
     CoordinatorClient,
     Guest,
@@ -38,9 +38,7 @@ async def coordinator(
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def sees(
-    database: MigratedDatabase,
-) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def sees(database: MigratedDatabase) -> AsyncIterator[Connection]:
     """Looks into the database past row-level security."""
     async with looking(database.url) as connection:
         yield connection

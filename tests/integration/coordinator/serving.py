@@ -23,7 +23,7 @@ from services.coordinator.config import CoordinatorConfig
 from services.coordinator.wiring import build as build_coordinator
 from services.orders.config import OrdersConfig
 from services.orders.wiring import build as build_orders
-from tests.integration.orders.serving import KEY, OrdersClient, Clock, guest, metadata
+from tests.integration.orders.serving import KEY, Clock, OrdersClient, guest, metadata
 from tests.support.servers import MigratedDatabase
 
 Event = chat_service_pb2.ChatResponse
@@ -131,10 +131,10 @@ class Guest:
         return Guest(coordinator, self.principal, self.session_id)
 
 
-def coordinator_config(database_url: str, orders_port: int, listen: str = "127.0.0.1:0") -> CoordinatorConfig:
+def coordinator_config(database_url: str, orders_port: int) -> CoordinatorConfig:
     """The settings of a coordinator under test."""
     return CoordinatorConfig(
-        listen=listen,
+        listen="127.0.0.1:0",
         admin_listen="127.0.0.1:0",
         database_url=database_url,
         orders_address=f"ipv4:127.0.0.1:{orders_port}",
@@ -150,7 +150,9 @@ async def running(target: Target) -> AsyncIterator[Bound]:
     stop = asyncio.Event()
     started: asyncio.Future[Bound] = asyncio.get_running_loop().create_future()
     process = asyncio.create_task(run_components([target], stop, started.set_result))
-    await asyncio.wait({process, started}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(
+        (process, asyncio.ensure_future(started)), return_when=asyncio.FIRST_COMPLETED
+    )
     if not started.done():
         await process  # says why it did not start
     try:
@@ -171,9 +173,11 @@ async def orders_at(database: MigratedDatabase, port: int) -> AsyncIterator[Orde
         page_token_key="test",
         drain_delay_s=0.0,
     )
-    async with running(Target("orders", config, build_orders)):
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield OrdersClient(channel, Clock())
+    async with (
+        running(Target("orders", config, build_orders)),
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        yield OrdersClient(channel, Clock())
 
 
 @asynccontextmanager

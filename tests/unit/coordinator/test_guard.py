@@ -1,0 +1,153 @@
+"""No order without an explicit yes to the read-back of exactly this cart."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from services.coordinator.sessions.cart import (
+    Cart,
+    CartLine,
+    Focus,
+    Option,
+    OrderChoice,
+    fingerprint,
+    from_json,
+    is_alike,
+    to_json,
+    without,
+)
+from services.coordinator.sessions.turn import CallKey, PlacedOrder
+from services.coordinator.tools.confirm import Confirm
+from services.coordinator.tools.guard import Consent, Refusal, refusal
+from services.coordinator.tools.ports import Quote, QuoteExpired, Reading, SoldOut
+from services.coordinator.tools.tool import Situation
+
+MILK = Option("milk", "oat", "Oat milk", price_delta_minor=40)
+LATTE = CartLine("l1", "latte", 1, "Latte", (MILK,), unit_price_minor=420, total_minor=420)
+CAKE = CartLine("l2", "cake", 1, "Cake", unit_price_minor=300, total_minor=300)
+CART = Cart((LATTE, CAKE), total_minor=720, currency_code="EUR")
+YES = Consent(fingerprint(CART), approved=True)
+KEY = CallKey(UUID(int=1), "serve", 0)
+
+
+def test_what_was_read_back_and_approved_may_be_ordered() -> None:
+    assert refusal(CART, YES) is None
+
+
+@pytest.mark.parametrize(
+    ("cart", "consent", "why"),
+    [
+        (Cart(), Consent(fingerprint(Cart()), True), Refusal.EMPTY_CART),
+        (CART, Consent("", True), Refusal.NOT_READ_BACK),
+        (CART, replace(YES, approved=False), Refusal.NOT_APPROVED),
+        (Cart((LATTE,), total_minor=420), YES, Refusal.CART_CHANGED),
+        (replace(CART, lines=(replace(LATTE, quantity=2), CAKE)), YES, Refusal.CART_CHANGED),
+        (replace(CART, lines=(replace(LATTE, options=()), CAKE)), YES, Refusal.CART_CHANGED),
+        (replace(CART, lines=(replace(LATTE, note="hot"), CAKE)), YES, Refusal.CART_CHANGED),
+        (replace(CART, total_minor=721), YES, Refusal.CART_CHANGED),
+        (replace(CART, order_choices=(OrderChoice("where", "go"),)), YES, Refusal.CART_CHANGED),
+    ],
+)
+def test_anything_else_may_not(cart: Cart, consent: Consent, why: Refusal) -> None:
+    assert refusal(cart, consent) is why
+
+
+def test_a_fingerprint_is_of_the_content_not_of_line_ids() -> None:
+    assert fingerprint(replace(CART, lines=(replace(LATTE, line_id="l9"), CAKE))) == YES.read_back
+
+
+def test_a_cart_survives_storage() -> None:
+    assert from_json(to_json(CART)) == CART
+
+
+def test_empty_carts_are_alike_whatever_their_defaults() -> None:
+    default = Cart(order_choices=(OrderChoice("where", "here", is_default=True),))
+    chosen = Cart(order_choices=(OrderChoice("where", "go"),))
+    assert is_alike(Cart(), default)
+    assert not is_alike(Cart(), chosen)
+
+
+def test_what_is_sold_out_leaves_the_cart_line_by_line_and_option_by_option() -> None:
+    assert [line.product_id for line in without(CART, frozenset({"cake"})).lines] == ["latte"]
+    bare = without(CART, frozenset({"oat"}))
+    assert [line.options for line in bare.lines] == [(), ()]
+
+
+class Kitchen:
+    """Orders as a test scripts it: what a quote of the cart comes to, and what was placed."""
+
+    def __init__(self, outcome: Cart | Exception, expired: bool = False) -> None:
+        self.outcome = outcome
+        self.expired = expired
+        self.placed: list[tuple[str, str]] = []
+
+    async def read(self, text: str, cart: Cart, focus: Focus) -> Reading:
+        return Reading(cart, focus, {})
+
+    async def menu(self, query: str) -> Mapping[str, object]:
+        return {}
+
+    async def quote(self, cart: Cart, request_id: str) -> Quote:
+        if isinstance(self.outcome, Exception):
+            outcome, self.outcome = self.outcome, Cart((CAKE,), total_minor=300)
+            raise outcome
+        return Quote("quo_1", self.outcome)
+
+    async def place(self, quote_id: str, request_id: str, session_id: str) -> PlacedOrder:
+        if self.expired:
+            raise QuoteExpired
+        self.placed.append((quote_id, request_id))
+        return PlacedOrder("ord_1", 720, "EUR", b"")
+
+    async def find_order(self, quote_id: str) -> PlacedOrder | None:
+        return None
+
+
+def situation(cart: Cart = CART, consent: Consent = YES) -> Situation:
+    return Situation(KEY, UUID(int=2), "yes", consent, cart, Focus())
+
+
+def confirm(kitchen: Kitchen) -> Confirm:
+    return Confirm(kitchen, lambda cart: " and ".join(line.product_name for line in cart.lines))
+
+
+async def test_an_approved_cart_is_placed_under_the_key_of_the_call() -> None:
+    kitchen = Kitchen(CART)
+    result = await confirm(kitchen).call({}, situation())
+    assert result.ok
+    assert result.order is not None
+    assert result.cart.is_empty
+    assert kitchen.placed == [("quo_1", str(KEY))]
+
+
+async def test_a_model_that_confirms_uninvited_places_nothing() -> None:
+    kitchen = Kitchen(CART)
+    for consent in (Consent("", True), replace(YES, approved=False), Consent("other", True)):
+        result = await confirm(kitchen).call({}, situation(consent=consent))
+        assert not result.ok
+        assert result.content["read_back"] == "Latte and Cake"
+    assert kitchen.placed == []
+
+
+async def test_a_quote_of_another_price_is_not_what_was_approved() -> None:
+    kitchen = Kitchen(replace(CART, total_minor=800))
+    result = await confirm(kitchen).call({}, situation())
+    assert result.content["problem"] == "cart_changed"
+    assert result.cart.total_minor == 800
+    assert kitchen.placed == []
+
+
+async def test_what_sold_out_is_named_and_the_rest_quoted_again() -> None:
+    kitchen = Kitchen(SoldOut(frozenset({"latte"})))
+    result = await confirm(kitchen).call({}, situation())
+    assert result.content["sold_out"] == ["Latte"]
+    assert result.content["read_back"] == "Cake"
+    assert kitchen.placed == []
+
+
+async def test_a_quote_that_ran_out_asks_again() -> None:
+    result = await confirm(Kitchen(CART, expired=True)).call({}, situation())
+    assert (result.ok, result.content["problem"]) == (False, "quote_expired")
+    assert result.cart == CART

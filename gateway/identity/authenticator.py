@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from services.chassis.rpc.identity import Principal, Role
 REREAD_S = 30.0
 _MOST_KEYS = 16_384
 _MOST_TENANTS = 4_096
+_SLUG = re.compile(r"[a-z0-9-]{2,63}")
 _GUEST = frozenset({Role.GUEST})
 
 
@@ -92,11 +94,11 @@ class Authenticator:
 
     async def tenant_by_slug(self, slug: str) -> Tenant:
         """The tenant of a slug. Fails with NOT_FOUND (TENANT_NOT_FOUND)."""
-        tenant = await self._slugs.get(slug)
+        tenant = await self._slugs.get(slug) if _SLUG.fullmatch(slug) else None
         if tenant is None:
             # A tenant made a moment ago must not seem missing.
             self._slugs.forget(slug)
-            raise tenant_not_found(slug)
+            raise tenant_not_found(slug[:64])
         return tenant
 
     async def tenant(self, tenant_id: UUID) -> Tenant:

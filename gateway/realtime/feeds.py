@@ -1,0 +1,228 @@
+"""Events of tenants to those who may see them: read once a tenant, encoded once, written to all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+import grpc
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from gateway.realtime.outlet import Outlet
+from gateway.realtime.sse import HEARTBEAT, frame
+from services.chassis.data.streams import (
+    Cursor,
+    Reset,
+    SlowConsumer,
+    StreamEvent,
+    StreamReader,
+)
+from services.chassis.rpc.errors import Failure
+from services.chassis.rpc.identity import Principal
+
+# After this many writes the loop serves others.
+_WRITES_IN_A_ROW = 200
+_READ_AHEAD = 10_000
+_RETRY_S = 1.0
+HEARTBEAT_S = 15.0
+# How long a slow connection is waited for while it catches up.
+_PATIENCE_S = 60.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Viewer:
+    """A connection: who looks, how far they have seen, where to write, and while what holds."""
+
+    principal: Principal
+    outlet: Outlet
+    seen: int
+    check: Callable[[], Awaitable[object]]
+
+    def may_see(self, item: StreamEvent | Reset) -> bool:
+        """Whether it is theirs to see: a guest's own events, all of the tenant's for others."""
+        if isinstance(item, Reset) or not self.principal.is_guest_only:
+            return True
+        return item.principal_id == self.principal.principal_id
+
+
+class FeedMetrics:
+    """What streams cost: `gateway_sse_connections`, `gateway_sse_frames_total`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.connections = Gauge(
+            "gateway_sse_connections", "Event streams open.", registry=registry
+        )
+        self.frames = Counter(
+            "gateway_sse_frames_total", "Frames written to event streams.", registry=registry
+        )
+
+
+class Feeds:
+    """The feeds of all tenants that somebody looks at."""
+
+    def __init__(self, reader: StreamReader, metrics: FeedMetrics) -> None:
+        self._reader = reader
+        self._metrics = metrics
+        self._feeds: dict[UUID, _Feed] = {}
+        self._viewers: set[Viewer] = set()
+        self._last_words: bytes | None = None
+
+    async def follow(
+        self,
+        principal: Principal,
+        after: Cursor | None,
+        outlet: Outlet,
+        check: Callable[[], Awaitable[object]],
+    ) -> None:
+        """Writes a tenant's events to an outlet until that is closed or this is cancelled.
+
+        Args:
+            principal: decides what is seen.
+            after: the last position seen, in the tenant's partition; None for what comes from
+                now on.
+            outlet: written to.
+            check: awaited with each heartbeat; a Failure it raises ends the stream.
+        """
+        if self._last_words is not None:
+            outlet.close(self._last_words)
+            return
+        async with self._feed(principal.tenant_id) as feed:
+            viewer = Viewer(principal, outlet, after.seq if after else feed.position, check)
+            self._viewers.add(viewer)
+            self._metrics.connections.inc()
+            try:
+                if viewer.seen < feed.position:
+                    await self._catch_up(feed, viewer)
+                feed.viewers.add(viewer)
+                await outlet.closed()
+            finally:
+                feed.viewers.discard(viewer)
+                self._viewers.discard(viewer)
+                self._metrics.connections.dec()
+
+    async def run(self) -> None:
+        """Writes heartbeats, and ends streams whose credential no longer holds."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            for viewer in tuple(self._viewers):
+                viewer.outlet.write(HEARTBEAT)
+                try:
+                    await viewer.check()
+                except Failure as failure:
+                    if failure.code is grpc.StatusCode.UNAUTHENTICATED:
+                        viewer.outlet.close()
+                except Exception:  # noqa: BLE001
+                    # A database away for a while ends no stream.
+                    _log.warning("stream_not_checked", exc_info=True)
+
+    def close(self, last_words: bytes) -> None:
+        """Ends every stream with these bytes, and those that still begin."""
+        self._last_words = last_words
+        for viewer in self._viewers:
+            viewer.outlet.close(last_words)
+
+    async def _catch_up(self, feed: _Feed, viewer: Viewer) -> None:
+        """Writes what was missed, until the feed has nothing that the viewer has not.
+
+        The last event may come to both at once; the viewer takes the feed's only when it is past
+        its own, so none is missed and none comes twice.
+        """
+        after = Cursor(feed.partition, viewer.seen)
+        async with self._reader.subscribe(viewer.principal.tenant_id, after) as missed:
+            async for item in missed:
+                if viewer.may_see(item):
+                    viewer.outlet.write(encode(item))
+                    self._metrics.frames.inc()
+                viewer.seen = item.cursor.seq
+                if viewer.seen >= feed.position or viewer.outlet.is_closed:
+                    return
+                await viewer.outlet.flush(_PATIENCE_S)
+
+    @asynccontextmanager
+    async def _feed(self, tenant_id: UUID) -> AsyncIterator[_Feed]:
+        feed = self._feeds.get(tenant_id)
+        if feed is None:
+            feed = self._feeds[tenant_id] = _Feed(self._reader, tenant_id, self._metrics)
+        feed.followers += 1
+        try:
+            await feed.opened()
+            yield feed
+        finally:
+            feed.followers -= 1
+            if feed.followers == 0:
+                self._feeds.pop(tenant_id, None)
+                await feed.close()
+
+
+class _Feed:
+    """The events of one tenant, from when somebody began to look."""
+
+    def __init__(self, reader: StreamReader, tenant_id: UUID, metrics: FeedMetrics) -> None:
+        self.followers = 0
+        self.viewers: set[Viewer] = set()
+        self.partition = 0
+        self.position = 0
+        self._reader = reader
+        self._tenant_id = tenant_id
+        self._metrics = metrics
+        self._opened = asyncio.Event()
+        self._task = asyncio.create_task(self._run(), name=f"feed-{tenant_id}")
+
+    async def opened(self) -> None:
+        """Returns once the feed knows its position."""
+        await self._opened.wait()
+
+    async def close(self) -> None:
+        """Stops reading."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _run(self) -> None:
+        after: Cursor | None = None
+        while True:
+            try:
+                async with self._reader.subscribe(self._tenant_id, after, _READ_AHEAD) as events:
+                    after = events.cursor
+                    self.partition, self.position = after.partition, after.seq
+                    self._opened.set()
+                    async for item in events:
+                        after = item.cursor
+                        await self._write(item)
+            except SlowConsumer:
+                _log.warning("feed_fell_behind", tenant_id=str(self._tenant_id))
+            except Exception:  # noqa: BLE001
+                # Whoever looks goes on waiting where they are; the next attempt serves them.
+                _log.exception("feed_failed", tenant_id=str(self._tenant_id))
+                await asyncio.sleep(_RETRY_S)
+
+    async def _write(self, item: StreamEvent | Reset) -> None:
+        self.position = item.cursor.seq
+        encoded = encode(item)
+        written = 0
+        for viewer in tuple(self.viewers):
+            if viewer.seen >= item.cursor.seq:
+                continue
+            viewer.seen = item.cursor.seq
+            if viewer.may_see(item):
+                viewer.outlet.write(encoded)
+                written += 1
+                if written % _WRITES_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
+        self._metrics.frames.inc(written)
+
+
+def encode(item: StreamEvent | Reset) -> bytes:
+    """The frame of an event: `maitred.order.v1` is event `order`, its data the CloudEvent."""
+    if isinstance(item, Reset):
+        data = json.dumps({"cursor": str(item.cursor)}, separators=(",", ":")).encode()
+        return frame(data, event="reset", cursor=str(item.cursor))
+    name = item.type.split(".")[-2] if item.type.count(".") > 1 else item.type
+    return frame(item.payload, event=name, cursor=str(item.cursor))

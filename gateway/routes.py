@@ -1,0 +1,92 @@
+"""The table of routes: the annotated methods, the surfaces, the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import limits
+from google.protobuf.descriptor import FileDescriptor
+from maitred.coordinator.v1 import session_service_pb2
+from maitred.identity.v1 import api_key_service_pb2, tenant_service_pb2
+from maitred.orders.v1 import (
+    cart_service_pb2,
+    catalog_service_pb2,
+    order_service_pb2,
+    quote_service_pb2,
+)
+
+from gateway import pages
+from gateway.config import GatewayConfig
+from gateway.edge import Route
+from gateway.exchange import Answer, Endpoint, Exchange, json_answer
+from gateway.surfaces import auth, chat, events
+from gateway.transcoding.bindings import Binding
+from gateway.transcoding.endpoint import transcode
+from services.chassis.rpc.peers import Peers
+
+CONTRACTS: Sequence[FileDescriptor] = tuple(
+    module.DESCRIPTOR
+    for module in (
+        session_service_pb2,
+        cart_service_pb2,
+        catalog_service_pb2,
+        quote_service_pb2,
+        order_service_pb2,
+        tenant_service_pb2,
+        api_key_service_pb2,
+    )
+)
+# Who serves the services of a package.
+PEERS: Mapping[str, str] = {
+    "maitred.coordinator.v1": "coordinator",
+    "maitred.identity.v1": "gateway",
+    "maitred.orders.v1": "orders",
+}
+
+
+def contract_routes(
+    bound: Iterable[Binding], peers: Peers, config: GatewayConfig
+) -> Iterator[Route]:
+    """A route of every annotated method."""
+    limit = limits.parse(config.rate_limit)
+    for binding in bound:
+        channel = peers.channel(peer_of(binding))
+        endpoint = transcode(binding, channel, config.max_body_bytes)
+        yield Route(binding.verb, binding.path, endpoint, limit, config.request_timeout_s)
+
+
+def surface_routes(
+    config: GatewayConfig,
+    the_chat: chat.Chat,
+    the_events: events.Events,
+    the_auth: auth.Auth,
+    the_pages: pages.Pages,
+    openapi: Endpoint,
+) -> Iterator[Route]:
+    """The routes written by hand."""
+    limit = limits.parse(config.rate_limit)
+    chats = limits.parse(config.chat_rate_limit)
+    guests = limits.parse(config.guest_rate_limit)
+    timeout = config.request_timeout_s
+    yield Route("POST", chat.PATH, the_chat.answer, chats, config.chat_timeout_s)
+    yield Route("GET", events.PATH, the_events.answer, limit, timeout)
+    yield Route("POST", auth.GUEST_PATH, the_auth.guest, guests, timeout, public=True)
+    yield Route("POST", auth.SESSION_PATH, the_auth.session, guests, timeout, public=True)
+    for path, endpoint in (
+        (pages.GUEST_PATH, the_pages.guest),
+        (pages.BOARD_PATH, the_pages.board),
+        (pages.FILE_PATH, the_pages.file),
+        ("/health", health),
+        ("/openapi.json", openapi),
+    ):
+        yield Route("GET", path, endpoint, None, timeout, public=True)
+
+
+def peer_of(binding: Binding) -> str:
+    """The peer that serves a method."""
+    return PEERS[binding.method.containing_service.file.package]
+
+
+async def health(_exchange: Exchange) -> Answer:
+    """Says that this process answers, and nothing more: anyone may ask."""
+    return json_answer('{"status":"ok"}')

@@ -1,0 +1,176 @@
+"""`POST /api/v1/sessions/{session_id}/messages`: an answer as it is made, or whole.
+
+With `Accept: text/event-stream` the events are those of ChatResponse — `token`, `tool_call`,
+`cart`, `order`, `usage`, and last `done` or `error`, whose data is a problem document. They carry
+no ids: after a drop the stored turn is read by its request id. Otherwise the answer is one JSON
+object. A failure before the first event is an ordinary problem either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+from maitred.coordinator.v1 import chat_service_pb2, turn_pb2
+from maitred.errors.v1 import error_pb2
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.exchange import Answer, Exchange, json_answer
+from gateway.problems import render
+from gateway.realtime import sse
+from gateway.surfaces.disconnects import unless_gone
+from gateway.transcoding.decoding import Decoders, MalformedInput, parse_json
+from gateway.transcoding.encoding import Encoders, descriptor_of
+from gateway.transcoding.endpoint import REPLAYED, request_key
+from services.chassis.rpc.errors import Failure, cancelled, from_rpc_error, internal
+
+PATH = "/api/v1/sessions/{session_id}/messages"
+# What one JSON object tells of a turn; `order` is null where none was placed.
+ANSWERED = ("session_id", "request_id", "text", "cart", "order", "usage")
+_RPC = "/maitred.coordinator.v1.ChatService/Chat"
+_KEYS = ("request_id", "requestId")
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+ChatEvent = chat_service_pb2.ChatResponse
+
+
+class Chat:
+    """The endpoint of the chat."""
+
+    def __init__(self, channel: grpc.aio.Channel, most_bytes: int) -> None:
+        self._call: Callable[[Any], Any] = channel.unary_stream(
+            _RPC,
+            request_serializer=chat_service_pb2.ChatRequest.SerializeToString,
+            response_deserializer=ChatEvent.FromString,
+        )
+        self._most_bytes = most_bytes
+        self._decode = Decoders().of(chat_service_pb2.ChatRequest)
+        encoders = Encoders()
+        turn = descriptor_of(turn_pb2.Turn).fields_by_name
+        self._turn = {name: encoders.of_field(turn[name]) for name in ANSWERED}
+        self._events = {
+            field.name: encoders.of_field(field) for field in descriptor_of(ChatEvent).fields
+        }
+
+    async def answer(self, exchange: Exchange) -> Answer:
+        """Answers one message."""
+        request = await self._request(exchange)
+        call = self._call(request)
+        first: ChatEvent = await unless_gone(exchange.receive, _first(call, exchange))
+        events = _events(call, first)
+        if _wants_stream(exchange):
+            return _Stream(self._frames(events, exchange.request_id), call)
+        turn = await unless_gone(exchange.receive, _finished(events, exchange))
+        return await self._whole(turn, call)
+
+    async def _request(self, exchange: Exchange) -> chat_service_pb2.ChatRequest:
+        value = parse_json(await exchange.body(self._most_bytes))
+        if type(value) is not dict:
+            raise MalformedInput("must be an object")
+        key = request_key(exchange)
+        given = next((value[name] for name in _KEYS if name in value), key)
+        if key and given != key:
+            raise MalformedInput("is not the header's", _KEYS[0])
+        if key:
+            value = {name: kept for name, kept in value.items() if name not in _KEYS}
+            value[_KEYS[0]] = key
+        (session_id,) = exchange.values
+        value.pop("sessionId", None)
+        return self._decode(value | {"session_id": session_id})
+
+    async def _whole(self, turn: turn_pb2.Turn, call: Any) -> Response:
+        replayed = (REPLAYED, "true") in tuple(await call.initial_metadata() or ())
+        shown = ",".join(f'"{name}":{self._shown(turn, name)}' for name in self._turn)
+        return json_answer(f"{{{shown}}}", {REPLAYED: "true"} if replayed else None)
+
+    def _shown(self, turn: turn_pb2.Turn, name: str) -> str:
+        if name == "order" and not turn.HasField("order"):
+            return "null"
+        return self._turn[name](getattr(turn, name))
+
+    async def _frames(
+        self, events: AsyncIterator[ChatEvent], request_id: str
+    ) -> AsyncIterator[bytes]:
+        try:
+            async for event in events:
+                name = event.WhichOneof("event")
+                if name == "error":
+                    yield _error_frame(_failure(event.error), request_id)
+                    return
+                if name is not None:
+                    yield sse.frame(self._events[name](getattr(event, name)).encode(), event=name)
+        except grpc.aio.AioRpcError as error:
+            yield _error_frame(from_rpc_error(error), request_id)
+
+
+class _Stream:
+    """A chat as server-sent events; a client that goes away cancels the call."""
+
+    def __init__(self, frames: AsyncIterator[bytes], call: Any) -> None:
+        self._frames = frames
+        self._call = call
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {**sse.HEADERS, "content-type": sse.MEDIA_TYPE}
+        start = Response(headers=headers)
+        del start.headers["content-length"]
+        await send({"type": "http.response.start", "status": 200, "headers": start.raw_headers})
+        try:
+            await unless_gone(receive, self._write(send))
+        except Failure:
+            # Nobody is there to be told.
+            self._call.cancel()
+
+    async def _write(self, send: Send) -> None:
+        async for frame in self._frames:
+            await send({"type": "http.response.body", "body": frame, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _first(call: Any, exchange: Exchange) -> ChatEvent:
+    """The first event; a call that ends without one is a fault of ours."""
+    event = await call.read()
+    if event is grpc.aio.EOF:
+        raise internal(exchange.request_id)
+    return event  # type: ignore[no-any-return]
+
+
+async def _events(call: Any, first: ChatEvent) -> AsyncIterator[ChatEvent]:
+    yield first
+    while True:
+        event = await call.read()
+        if event is grpc.aio.EOF:
+            return
+        yield event
+
+
+async def _finished(events: AsyncIterator[ChatEvent], exchange: Exchange) -> turn_pb2.Turn:
+    """The turn of the last event. Fails as the stream does."""
+    async for event in events:
+        if event.HasField("error"):
+            raise _failure(event.error)
+        if event.HasField("done"):
+            return event.done.turn
+    raise internal(exchange.request_id)
+
+
+def _failure(error: error_pb2.Error) -> Failure:
+    if error.code == grpc.StatusCode.CANCELLED.value[0]:
+        return cancelled()
+    return Failure(
+        _CODES.get(error.code, grpc.StatusCode.UNKNOWN),
+        error.info.reason,
+        error.message,
+        metadata=error.info.metadata,
+    )
+
+
+def _error_frame(failure: Failure, request_id: str) -> bytes:
+    return sse.frame(render(failure, request_id).body, event="error")
+
+
+def _wants_stream(exchange: Exchange) -> bool:
+    accepted = exchange.headers.get(b"accept", b"").decode("latin-1").lower()
+    return any(part.partition(";")[0].strip() == sse.MEDIA_TYPE for part in accepted.split(","))

@@ -1,0 +1,109 @@
+"""The composition root of the gateway."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from limits.aio.storage import RedisStorage
+
+from gateway.config import GatewayConfig
+from gateway.edge import Edge
+from gateway.identity.authenticator import Authenticator
+from gateway.identity.cookies import Origins
+from gateway.identity.revocations import Revocations
+from gateway.identity.service import ApiKeyService, TenantService
+from gateway.identity.store import IdentityStore
+from gateway.identity.tokens import AccessTokens
+from gateway.observation import AccessLog, HttpMetrics
+from gateway.openapi import OpenApi
+from gateway.pages import Pages
+from gateway.ratelimits import RateLimits
+from gateway.realtime.feeds import FeedMetrics, Feeds
+from gateway.routes import CONTRACTS, contract_routes, surface_routes
+from gateway.surfaces.auth import Auth
+from gateway.surfaces.chat import Chat
+from gateway.surfaces.events import Events
+from gateway.transcoding.bindings import bindings
+from services.chassis.data.ids import IdFactory
+from services.chassis.data.pages import PageTokens
+from services.chassis.data.streams import StreamReader
+from services.chassis.run.lifecycle import Component, Loop, Resources
+
+_REDIS_TIMEOUT_S = 1.0
+
+
+async def build(config: GatewayConfig, resources: Resources) -> Component:
+    """The edge: HTTP for everyone, identity for the mesh.
+
+    Raises:
+        ValueError: a database, a Redis or the mesh's private key is not configured.
+    """
+    database, redis, signer = resources.database, resources.redis, resources.signer
+    if database is None:
+        raise ValueError("the gateway needs a database: set MAITRED_DB_GATEWAY_URL")
+    if redis is None:
+        raise ValueError("the gateway needs a Redis: set REDIS_URL")
+    if signer is None:
+        raise ValueError("the gateway mints mesh tokens: set MAITRED_MESH_PRIVATE_KEY")
+    clock, telemetry = resources.clock, resources.telemetry
+    ids = IdFactory(clock, resources.random.randbytes)
+
+    store = IdentityStore(database)
+    tokens = AccessTokens(config.mesh_private_key, clock)
+    origins = Origins(frozenset(filter(None, config.allowed_origins.split(","))))
+    authenticator = Authenticator(store, tokens, origins, clock)
+    revocations = Revocations(redis, authenticator.forget_key, authenticator.forget_keys)
+    page_tokens = PageTokens(config.page_token_key)
+    tenants = TenantService(store, ids, clock, page_tokens)
+    keys = ApiKeyService(store, ids, clock, page_tokens, revocations.tell)
+
+    reader = StreamReader(redis)
+    feeds = Feeds(reader, FeedMetrics(telemetry.registry))
+    events = Events(feeds, authenticator)
+    chat = Chat(resources.peers.channel("coordinator"), config.max_body_bytes)
+    auth = Auth(
+        authenticator,
+        tokens,
+        origins,
+        ids,
+        timedelta(seconds=config.guest_lifetime_s),
+        timedelta(seconds=config.staff_lifetime_s),
+    )
+    rate_limits = RateLimits(
+        RedisStorage(
+            f"async+{config.redis_url}",
+            implementation="redispy",
+            key_prefix="maitred:limits",
+            socket_timeout=_REDIS_TIMEOUT_S,
+            socket_connect_timeout=_REDIS_TIMEOUT_S,
+        )
+    )
+    bound = tuple(bindings(CONTRACTS))
+    pages, openapi = Pages(authenticator), OpenApi(bound)
+    routes = [
+        *contract_routes(bound, resources.peers, config),
+        *surface_routes(config, chat, events, auth, pages, openapi.answer),
+    ]
+    edge = Edge(
+        routes,
+        authenticator,
+        signer,
+        rate_limits,
+        HttpMetrics(telemetry.registry),
+        AccessLog(clock),
+        telemetry.tracer,
+    )
+    return Component(
+        name="gateway",
+        servicers=(tenants.binding, keys.binding),
+        loops=(
+            Loop("rate-limits", rate_limits.run),
+            Loop("revocations", revocations.run),
+            Loop("streams", reader.run),
+            Loop("feeds", feeds.run),
+        ),
+        http=edge,
+        http_listen=config.http_listen,
+        ready=database.ping,
+        drain=(events.drain,),
+    )

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import uvloop
 from rich.console import Console
 
-from tests.bench import chain
+from tests.bench import chain, placing
 from tests.bench.table import Row, show
 
 BENCHES: Mapping[str, Callable[[], Awaitable[Sequence[Row]]]] = {
     "chain": chain.rows,
+    "placing": placing.rows,
 }
 
 

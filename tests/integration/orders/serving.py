@@ -167,7 +167,7 @@ class OrdersClient:
 
 async def is_replayed(call: Any) -> bool:
     """Whether the answer's metadata says that it was given before."""
-    return ("idempotent-replayed", "true") in tuple(await call.trailing_metadata())
+    return ("idempotent-replayed", "true") in tuple(await call.trailing_metadata() or ())
 
 
 async def failure(answer: Awaitable[Any]) -> Failure:

@@ -1,0 +1,27 @@
+"""What is ordered in the benches: two lines of the demo coffee bar, priced."""
+
+from uuid import UUID
+
+from google.protobuf import json_format
+from maitred.orders.v1 import cart_pb2, catalog_pb2
+
+from services.assembly.demo.seed import CATALOGS
+from services.orders.carts.convert import from_cart, to_cart
+from services.orders.carts.pricing import price
+from services.orders.catalog.convert import to_catalog
+
+TENANT = UUID(int=1)
+
+
+def priced_cart() -> cart_pb2.Cart:
+    """Two lattes with oat milk and a croissant, every option and amount filled in."""
+    text = (CATALOGS / "coffee_bar.json").read_text(encoding="utf-8")
+    catalog = to_catalog(json_format.Parse(text, catalog_pb2.Catalog()))
+    oat = cart_pb2.OptionSelection(option_group_id="milk", option_id="oat")
+    wanted = cart_pb2.Cart(
+        lines=[
+            cart_pb2.CartLine(product_id="latte", quantity=2, options=[oat]),
+            cart_pb2.CartLine(product_id="croissant", quantity=1),
+        ]
+    )
+    return from_cart(price(to_cart(wanted), catalog))

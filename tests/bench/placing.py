@@ -1,0 +1,113 @@
+"""Orders placed through the whole service against a bare handler running the same SQL function."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from uuid import UUID, uuid4
+
+import asyncpg
+import grpc
+import httpx
+from maitred.orders.v1 import order_service_pb2, order_service_pb2_grpc
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.assembly.network import free_port
+from services.chassis.data.ids import to_id
+from services.chassis.rpc.identity import MeshSigner, Principal, Role, new_key
+from tests.bench.databases import migrated_database
+from tests.bench.orders_menu import TENANT, priced_cart
+from tests.bench.processes import served
+from tests.bench.table import Row, interleaved
+
+ORDERS = 1_000
+AT_ONCE = 16
+GUEST = Principal(TENANT, "gst_1", frozenset({Role.GUEST}))
+MakeQuotes = Callable[[], Awaitable[Sequence[UUID]]]
+
+
+async def rows() -> Sequence[Row]:
+    """Orders a second, and the server's CPU time for each."""
+    key = new_key()
+    token = MeshSigner(key.private_pem, key.kid).mint(GUEST)
+    metadata = (("authorization", f"Bearer {token}"),)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(migrated_database())
+        own_url = database.service_url("orders")
+        admin = free_port(0)
+        ports = {
+            "bare": await stack.enter_async_context(served("orders_server", "bare", own_url)),
+            "ours": await stack.enter_async_context(
+                served("orders_server", "ours", own_url, key.public_pem, str(admin))
+            ),
+        }
+        connection = await asyncpg.connect(database.url)
+        stack.push_async_callback(connection.close)
+        rates = {}
+        for kind, port in ports.items():
+            channel = await stack.enter_async_context(
+                grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+            )
+            rates[kind] = _rate(channel, metadata, lambda: _make_quotes(connection))
+        cpu_before = await _cpu_seconds(admin)
+        found = await interleaved(rates)
+        cpu = await _cpu_seconds(admin) - cpu_before
+        # Both have placed the same number.
+        placed = await connection.fetchval("SELECT count(*) / 2 FROM orders.orders")
+    return [
+        Row(
+            "orders placed, two lines",
+            f"{found['ours']:,.0f}/s",
+            f"{found['bare']:,.0f}/s",
+            found["ours"] / found["bare"],
+            0.6,
+            note=f"{cpu / placed * 1e6:,.0f} µs of the service's CPU an order",
+        )
+    ]
+
+
+def _rate(
+    channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], make_quotes: MakeQuotes
+) -> Callable[[], Awaitable[float]]:
+    stub = order_service_pb2_grpc.OrderServiceStub(channel)
+
+    async def place(quotes: Sequence[UUID]) -> None:
+        for quote_id in quotes:
+            request = order_service_pb2.PlaceOrderRequest(
+                quote_id=to_id("quo", quote_id), request_id=quote_id.hex
+            )
+            await stub.PlaceOrder(request, metadata=metadata, timeout=30)
+
+    async def rate() -> float:
+        quotes = await make_quotes()
+        began = time.perf_counter()
+        await asyncio.gather(*(place(quotes[n::AT_ONCE]) for n in range(AT_ONCE)))
+        return len(quotes) / (time.perf_counter() - began)
+
+    return rate
+
+
+async def _make_quotes(connection: "asyncpg.Connection[asyncpg.Record]") -> Sequence[UUID]:
+    ids = [uuid4() for _ in range(ORDERS)]
+    await connection.execute(
+        "INSERT INTO orders.quotes"
+        " (tenant_id, quote_id, principal_id, cart, create_time, expire_time)"
+        " SELECT $1, quote_id, $2, $3, now(), now() + interval '1 hour'"
+        " FROM unnest($4::uuid[]) AS quote_id",
+        TENANT,
+        GUEST.principal_id,
+        priced_cart().SerializeToString(),
+        ids,
+    )
+    return ids
+
+
+async def _cpu_seconds(admin_port: int) -> float:
+    async with httpx.AsyncClient() as client:
+        response = await client.get(f"http://127.0.0.1:{admin_port}/metrics")
+    return next(
+        sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+        if sample.name == "process_cpu_seconds_total"
+    )

@@ -102,7 +102,7 @@ FRAME: frozenset[str] = frozenset(
     version type instead itself must today's later soon quick quickly real
     how're hows hope guys folks everyone people anyone someone
     should supposed rather wrong incorrect mistake correction confirm confirmed
-    um umm uhh ahh ya yea ye gotta got way
+    use using pour um umm uhh ahh ya yea ye gotta got way
     """.split()
 )
 

@@ -6,7 +6,7 @@ A word weighs less the more siblings share it: of "oat milk" the guest must say 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import chain
 
@@ -16,7 +16,7 @@ from services.orders.carts.english import DEGREES, FRAME, NEGATORS
 from services.orders.carts.tokens import words_of
 from services.orders.catalog.model import Catalog
 
-_GLUE = frozenset({"of", "and", "the", "a", "an", "with", "in", "on", "for", "to"})
+GLUE = frozenset({"of", "and", "the", "a", "an", "with", "in", "on", "for", "to"})
 _GLUE_WEIGHT = 0.05
 _LOOSE_CUTOFF = 74.0
 _TIGHT_CUTOFF = 78.0
@@ -46,10 +46,10 @@ class Entity:
 class Phrase:
     """One way to say an entity.
 
-    ``weights`` are by word and sum to ``total``; ``fillers`` may stand beside without adding
+    ``weights`` are by word and sum to ``total``; ``droppable`` words say nothing new; ``fillers`` may stand beside without adding
     anything; of each of the ``cores`` at least one word must be said. Only a
     name may be said in part, and a part is enough when it tells the entity from its siblings or
-    is one of their ``heads``.
+    is one of their ``heads``. A category stands for every product in it.
     """
 
     entity: Entity
@@ -57,9 +57,11 @@ class Phrase:
     weights: Mapping[str, float]
     total: float
     fillers: frozenset[str]
+    droppable: frozenset[str]
     cores: tuple[frozenset[str], ...]
     heads: frozenset[str]
     is_name: bool
+    is_category: bool = False
 
 
 class Lexicon:
@@ -125,6 +127,10 @@ def _phrases(catalog: Catalog) -> Iterable[Phrase]:
             for p in catalog.products
         ]
     )
+    for product in catalog.products:
+        if words := words_of(product.category):
+            entity = Entity(EntityKind.PRODUCT, product.id)
+            yield replace(_phrase(entity, words), is_category=True)
     yield from _of_siblings(
         [
             (Entity(EntityKind.ADD_ON, a.id), (a.name, *a.synonyms), frozenset[str]())
@@ -134,7 +140,7 @@ def _phrases(catalog: Catalog) -> Iterable[Phrase]:
     )
     for group in catalog.option_groups:
         names = (group.name, *group.synonyms)
-        heads = frozenset(chain.from_iterable(words_of(name) for name in names)) - _GLUE
+        heads = frozenset(chain.from_iterable(words_of(name) for name in names)) - GLUE
         entities = [
             (Entity(EntityKind.OPTION, o.id, group.id), (o.name, *o.synonyms), heads)
             for o in group.options
@@ -186,7 +192,7 @@ def _phrase(
     is_name: bool = False,
 ) -> Phrase:
     weights = {
-        word: _GLUE_WEIGHT if word in _GLUE else 1 / max((shared or {}).get(word, 1), 1)
+        word: _GLUE_WEIGHT if word in GLUE else 1 / max((shared or {}).get(word, 1), 1)
         for word in words
     }
     return Phrase(
@@ -195,6 +201,7 @@ def _phrase(
         weights=weights,
         total=sum(weights[word] for word in words),
         fillers=fillers - frozenset(words),
+        droppable=fillers & frozenset(words) if set(words) - fillers else frozenset(),
         cores=cores,
         heads=heads | frozenset(words[-1:]),
         is_name=is_name,

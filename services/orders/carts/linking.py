@@ -8,14 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.orders.carts.english import ARTICLES, DEGREES, FRAME, ORDINARY
-from services.orders.carts.lexicon import Entity, EntityKind, Lexicon, Phrase
+from services.orders.carts.lexicon import GLUE, Entity, EntityKind, Lexicon, Phrase
 from services.orders.carts.tokens import Token
 
 _WIDEST = 8
 _SKIPPED = ARTICLES | {"of", "the", "and"}
 _TELLING_COVERAGE = 0.45
-_COMPLETE = 0.999
+_COMPLETE = 0.98
+_AS_GOOD_AS_COMPLETE = 0.99
+_FILLER_WORTH = 0.85
 _NEAR = 0.8
+_GLUE_WORTH = 0.3
+_CATEGORY_SCORE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ def _score(
     for number in candidates:
         phrase = lexicon.phrases[number]
         sense = _sense(phrase, [spellings[at] for at in said])
-        if sense is None or not (sense.is_complete or telling):
+        if sense is None or not (sense.coverage >= 1 or telling):
             continue
         known = senses.get(sense.entity)
         if known is None or sense.score > known.score:
@@ -124,7 +128,8 @@ def _score(
     if not senses:
         return None
     ranked = tuple(sorted(senses.values(), key=lambda s: (-s.score, s.entity.id)))
-    return ranked, len(said) * ranked[0].score - 0.1
+    weight = sum(_GLUE_WORTH if tokens[at].norm in GLUE else 1.0 for at in said)
+    return ranked, weight * ranked[0].score - 0.1
 
 
 def _is_telling(token: Token) -> bool:
@@ -149,11 +154,15 @@ def _sense(phrase: Phrase, said: Sequence[_Spellings]) -> Sense | None:
         filler = next((s for w, s in spellings if w in phrase.fillers), None)
         if filler is None:
             return None
-        similarity += filler
+        similarity += filler * _FILLER_WORTH
     unsaid = frozenset(left)
     if not order or any(core <= unsaid for core in phrase.cores):
         return None
     coverage = min(covered / phrase.total, 1.0)
+    if coverage < _COMPLETE and unsaid <= phrase.droppable:
+        coverage = _AS_GOOD_AS_COMPLETE
+    if phrase.is_category:
+        return Sense(phrase.entity, _CATEGORY_SCORE, 0.0) if coverage >= _COMPLETE else None
     said_words = {phrase.words[place] for place in order}
     if coverage < _COMPLETE and not _may_stand(phrase, coverage, said_words):
         return None

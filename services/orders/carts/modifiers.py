@@ -53,6 +53,9 @@ class Fitting:
     def put(self, draft: Draft, modifier: Modifier) -> None:
         """Put the modifier on the draft, or say why not."""
         offered = [s for s in _senses(modifier) if is_offered(draft.product, s)]
+        values = [s for s in offered if s.is_complete and s.entity.kind is not EntityKind.GROUP]
+        if values and not modifier.negated:
+            offered = values
         if not offered:
             self._refuse(draft, modifier, _senses(modifier)[0])
             return

@@ -142,7 +142,11 @@ class CartParser:
             end = tokens[modifier.mention.end - 1].end
             unparsed.append(TextSpan(start, end, text[start:end]))
         operations = reader.order.operations()
-        ambiguities = (*reader.ambiguities, *reader.fitting.ambiguities)
+        named = {draft.product.id for draft in reader.touched}
+        ambiguities = (
+            *(a for a in reader.ambiguities if not named & set(a.candidate_ids)),
+            *reader.fitting.ambiguities,
+        )
         return ParseResult(
             operations=operations,
             unparsed=tuple(unparsed),

@@ -4,12 +4,13 @@ Words before a product wait for it, words after it are put on it; "one … the o
 line; "it", "that" and a bare option mean what was spoken of last.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.orders.carts.english import (
     ARTICLES,
     DEFINITE,
     EVERY,
+    MEASURES,
     MULTIPLIERS,
     NEGATORS,
     ORDINALS,
@@ -19,7 +20,7 @@ from services.orders.carts.english import (
 )
 from services.orders.carts.lexicon import EntityKind, Lexicon
 from services.orders.carts.linking import Mention, Sense
-from services.orders.carts.modifiers import Fitting, Modifier, offers
+from services.orders.carts.modifiers import MODIFIER_KINDS, Fitting, Modifier, offers
 from services.orders.carts.reading import Ambiguity, Focus, Refusal, RefusalKind
 from services.orders.carts.tokens import words_of
 from services.orders.carts.units import Row
@@ -28,6 +29,8 @@ from services.orders.catalog.model import OptionKind, Product
 
 _WITH = frozenset({"with", "add", "adding", "added", "include", "including", "having"})
 _PREPOSITIONS = frozenset({"in", "on", "for", "to", "from", "of", "off"})
+_SAME_THING = frozenset({"but", "with", "again", "thing", "order", "for", "please", ",", "as"})
+_LESSENING = frozenset({"light", "less", "lightly", "easy"})
 _PART_LINKS = frozenset(
     "with without that be should must can will need gets come made not as is to no would".split()
 )
@@ -68,6 +71,7 @@ class Reader:
         self._sample: Draft | None = None
         self._orphaned = False
         self._named: list[Draft] = []
+        self._last: tuple[Draft, Modifier] | None = None
 
     @property
     def antecedent(self) -> Draft | None:
@@ -97,13 +101,18 @@ class Reader:
             unit.used = True
         elif unit.mention is not None and self._step_mention(context, at):
             unit.used = True
-        elif unit.number is not None and row.norm(at + 1) in UNITS:
-            pass
+        elif unit.number is not None and (row.norm(at + 1) in UNITS or self._is_personal(row, at)):
+            unit.used = True
         elif unit.number is not None:
             self._number(context, at, unit.number)
         elif unit.norm in ARTICLES or unit.norm == "another":
             context.adds = context.adds or unit.norm == "another"
-            self._number(context, at, 1, weak=True)
+            if (
+                row.norm(at) != "another"
+                or row.units[at + 1 : at + 2] == []
+                or (row.units[at + 1].number is None)
+            ):
+                self._number(context, at, 1, weak=True)
         elif unit.norm in _WITH:
             context.with_open = True
         elif unit.norm in EVERY:
@@ -112,7 +121,7 @@ class Reader:
             context.scope = self._plural()
         elif unit.norm in ORDINALS or unit.norm in {"other", "rest", "remaining"}:
             self._ordinal(context, at)
-        elif unit.norm == "same":
+        elif unit.norm == "same" and (at + 1 == len(row.units) or row.norm(at + 1) in _SAME_THING):
             self._same(context)
 
     def _step_mention(self, context: Context, at: int) -> bool:
@@ -150,7 +159,7 @@ class Reader:
 
     def _product(self, context: Context, at: int, mention: Mention) -> None:
         row, unit = context.row, context.row.units[at]
-        if self._repeats_current(row, at, mention):
+        if self._repeats_current(row, at, mention) or self._completes_option(row, at, mention):
             return
         self._orphaned = False
         product = self._which_product(context, at, mention)
@@ -194,6 +203,17 @@ class Reader:
             and best is not None
             and not best.is_complete
         )
+
+    def _completes_option(self, row: Row, at: int, mention: Mention) -> bool:
+        """ "two shots of …" where the option group bears the product's name."""
+        before = row.mention(at - 2) if row.norm(at - 1) == "of" else None
+        option = before.best(EntityKind.OPTION, EntityKind.GROUP) if before else None
+        if option is None:
+            return False
+        group = self.lexicon.catalog.groups_by_id[option.entity.parent or option.entity.id]
+        heads = {w for name in (group.name, *group.synonyms) for w in words_of(name)}
+        tokens = row.clause.tokens[mention.start : mention.end]
+        return all(token.norm in heads for token in tokens)
 
     def _which_product(self, context: Context, at: int, mention: Mention) -> Product | None:
         rivals = mention.rivals(EntityKind.PRODUCT)
@@ -315,6 +335,8 @@ class Reader:
 
     def _modifier(self, context: Context, at: int) -> None:
         row = context.row
+        if self._wants_less(row, at):
+            return
         modifier = self._modifier_at(context, at)
         if self._parts and self.current is None:
             self._parts[-1][1].append(modifier)
@@ -327,6 +349,10 @@ class Reader:
             self.fitting.put(named, modifier)
             self._speak_of(named)
             return
+        host = self._host(context, at, modifier)
+        if host is not None:
+            self._place_host(context, at, host, modifier)
+            return
         if self._orphaned:
             return
         targets = context.scope or self._targets(modifier)
@@ -335,6 +361,7 @@ class Reader:
         for draft in targets:
             if len(targets) == 1 or offers(draft.product, modifier):
                 self.fitting.put(draft, modifier)
+                self._last = (draft, modifier)
                 self._note_touched(draft)
 
     def _modifier_at(self, context: Context, at: int) -> Modifier:
@@ -352,6 +379,43 @@ class Reader:
             start = at
         return Modifier(mention, self._phrase(row, start, end), negated, count)
 
+    def _host(self, context: Context, at: int, modifier: Modifier) -> Product | None:
+        """Return the one product an option implies: who asks for a kind means the thing."""
+        sense = modifier.mention.best(EntityKind.OPTION)
+        if sense is None or not sense.is_complete or modifier.negated or context.with_open:
+            return None
+        if self.antecedent is not None and offers(self.antecedent.product, modifier):
+            if context.number is None and context.row.norm(at - 1) not in ARTICLES:
+                return None
+        groups = {s.entity.parent for s in modifier.mention.senses if s.is_complete}
+        hosts = [p for p in self.lexicon.catalog.products if groups & set(p.option_group_ids)]
+        return hosts[0] if len(hosts) == 1 and hosts[0].available else None
+
+    def _place_host(self, context: Context, at: int, host: Product, modifier: Modifier) -> None:
+        number, context.number = context.number, None
+        same = [d for d in self.order.drafts if d.product.id == host.id]
+        if same and not context.adds and context.row.clause.corrects:
+            draft = same[-1]
+        else:
+            draft = self.order.add(Draft(host, number or 1))
+        self._speak_of(draft)
+        self._named.append(draft)
+        self._place_pending(draft)
+        self.fitting.put(draft, modifier)
+        context.placed = True
+
+    def _wants_less(self, row: Row, at: int) -> bool:
+        """ "light …", "easy on the …": a wish about something, not a wish for it."""
+        words = [row.norm(k) for k in range(max(at - 3, 0), at) if row.norm(k) not in DEFINITE]
+        if not words or words[-1] not in _LESSENING and words[-2:] != ["easy", "on"]:
+            return False
+        mention = row.mention(at)
+        sense = mention.best(*MODIFIER_KINDS) if mention else None
+        if sense is None or sense.entity.kind is EntityKind.ADD_ON:
+            return sense is not None
+        group = self.lexicon.catalog.groups_by_id[sense.entity.parent or sense.entity.id]
+        return group.kind is not OptionKind.ONE
+
     def _waits(self, context: Context, at: int) -> bool:
         """Whether the modifier belongs to a product that comes after it."""
         row = context.row
@@ -363,7 +427,7 @@ class Reader:
         start = at
         while start > 0 and row.is_modifier(start - 1):
             start -= 1
-        direct = all(row.is_modifier(k) for k in range(start, ahead))
+        direct = all(row.is_modifier(k) or row.norm(k) == "of" for k in range(start, ahead))
         return (
             direct
             and row.norm(start - 1) in {"and", ","} | ARTICLES
@@ -401,6 +465,10 @@ class Reader:
             return
         if self._splits(context, at, weak):
             self._split(context, number, anew=row.norm(at) == "another")
+        elif not weak and row.is_product(at - 1) and row.norm(at + 1) in {"", ",", "and", "please"}:
+            self._count_current(row, at, number)
+        elif not weak and row.norm(at + 1) in MEASURES and self._last is not None:
+            self._recount(row, at, number)
         elif row.norm(at) == "another" or not weak:
             self._requantify(context, at, number)
 
@@ -420,6 +488,17 @@ class Reader:
             return True
         group = self.lexicon.catalog.groups_by_id.get(sense.entity.parent)
         return group is not None and group.kind is OptionKind.QUANTITY
+
+    def _is_personal(self, row: Row, at: int) -> bool:
+        """ "two lattes, one for me and one for my friend" says who drinks, not how many."""
+        return (
+            row.norm(at + 1) == "for"
+            and row.product_after(at) is None
+            and (
+                row.norm(at + 2)
+                in {"me", "myself", "my", "him", "her", "them", "us", "a", "the", "each"}
+            )
+        )
 
     def _opens_part(self, context: Context, at: int, weak: bool) -> bool:
         """ "one decaf and one regular latte": a part whose product is still to be named."""
@@ -497,19 +576,28 @@ class Reader:
         rest = [
             u for u in row.units if u.is_unknown or (u.mention and u.start > row.units[at].start)
         ]
-        if rest or row.clause.removes:
+        fresh = not draft.line_id and not row.clause.turns and len(row.units) > 2
+        if rest or row.clause.removes or fresh:
             return
-        words = row.clause.words
-        if context.adds or " more" in words:
+        if context.adds or " more" in row.clause.words:
             draft.quantity += number
-        elif row.clause.turns or any(
-            w in words.split() for w in ("just", "only", "of", "want", "need")
-        ):
-            draft.quantity = number
         else:
             draft.quantity = number
         row.units[at].used = True
         self._speak_of(draft)
+
+    def _count_current(self, row: Row, at: int, number: int) -> None:
+        """ "latte 2, mocha 1"."""
+        if self.current is not None:
+            self.current.quantity = number
+            row.units[at].used = True
+
+    def _recount(self, row: Row, at: int, number: int) -> None:
+        """ "with …, two pumps"."""
+        if self._last is not None:
+            draft, modifier = self._last
+            self.fitting.put(draft, replace(modifier, count=number))
+            row.units[at].used = row.units[at + 1].used = True
 
     def _every(self, context: Context, at: int) -> None:
         if context.row.product_after(at) is None:

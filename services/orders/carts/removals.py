@@ -108,9 +108,7 @@ class Removals:
             place = ORDINALS[ordinal]
             if place <= len(self._order.drafts):
                 self._order.remove(self._order.drafts[place - 1 if place > 0 else -1])
-        elif (
-            antecedent is not None and numbers and not _PRONOUN.search(words.replace("that 1", ""))
-        ):
+        elif antecedent is not None and numbers and not _THAT_ONE.search(words):
             self._order.remove(antecedent, numbers[0])
         elif antecedent is not None and _PRONOUN.search(words) and not self._unknown(row):
             self._order.remove(antecedent)
@@ -120,6 +118,7 @@ class Removals:
         return any(u.is_unknown and u.norm not in _VERBS for u in row.units)
 
 
+_THAT_ONE = re.compile(r"\b(?:that|this|the \w+) 1\b")
 _VERBS = frozenset(
     "delete drop scratch scrap lose nix omit eliminate discard ditch removing cancelling".split()
 )

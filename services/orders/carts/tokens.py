@@ -6,7 +6,9 @@ spellings that differ only in case, accents, hyphens or plural end up the same.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from services.orders.carts.english import (
     CONTRACTED_ENDINGS,
@@ -17,7 +19,7 @@ from services.orders.carts.english import (
 )
 
 _PIECE = re.compile(
-    r"\d+(?:[.,]\d+)?\s?%|\d+\s?percent\b|w/o\b|w/|\d+(?:[.,]\d+)?|[^\W\d_]+(?:'[^\W\d_]+)*'?|[&+]|\S"
+    r"x\s?\d+\b|\d+\s?x\b|\d+(?:[.,]\d+)?\s?%|\d+\s?percent\b|w/o\b|w/|\d+(?:[.,]\d+)?|[^\W\d_]+(?:'[^\W\d_]+)*'?|[&+]|\S"
 )
 _STOPS = frozenset(".!?;:\n")
 _PAUSES = frozenset(',()-–—/"…*')
@@ -60,7 +62,21 @@ def tokenize(text: str) -> tuple[Token, ...]:
             continue
         source = text[start:end]
         tokens.extend(Token(source, norm, start, end, _number(norm)) for norm in _norms(piece))
-    return tuple(tokens)
+    return tuple(_percentages(tokens))
+
+
+def _percentages(tokens: list[Token]) -> Iterator[Token]:
+    """Join "two percent" to what "2%" is."""
+    skip = False
+    for token, after in zip_longest(tokens, tokens[1:]):
+        if skip:
+            skip = False
+        elif token.number is not None and after is not None and after.norm in {"percent", "%"}:
+            text = f"{token.text} {after.text}"
+            yield Token(text, f"{token.norm}%", token.start, after.end)
+            skip = True
+        else:
+            yield token
 
 
 def words_of(phrase: str) -> tuple[str, ...]:
@@ -88,6 +104,8 @@ def _inside_word(text: str, at: int) -> bool:
 def _norms(piece: str) -> tuple[str, ...]:
     if piece in CONTRACTIONS:
         return CONTRACTIONS[piece]
+    if re.fullmatch(r"x\s?\d+|\d+\s?x", piece):
+        return (re.sub(r"\D", "", piece),)
     if piece.endswith("%") or piece.endswith("percent"):
         return (re.sub(r"\D.*", "", piece) + "%",)
     for ending, opened in CONTRACTED_ENDINGS.items():

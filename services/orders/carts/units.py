@@ -86,7 +86,11 @@ class Row:
                 return ahead
             if self.is_modifier(ahead) or unit.norm in ORDINARY | VESSELS | frozenset(MULTIPLIERS):
                 continue
-            if unit.norm in {"of", "ounce", "oz"} or unit.norm in DEGREES | _STYLES:
+            if (
+                unit.norm in {"of", "ounce", "oz"}
+                or (unit.norm in DEFINITE and self.norm(ahead - 1) == "of")
+                or unit.norm in DEGREES | _STYLES
+            ):
                 continue
             if unit.is_unknown and unknown < 2:
                 unknown += 1
@@ -184,6 +188,10 @@ class Row:
         """ "double the …", "as my sugar", "… powder" where only the first word is known."""
         if self.norm(at) in MULTIPLIERS and self.norm(at + 1) == "the":
             return True
+        if self.norm(at) in DEGREES and self.mention(at + 1) is not None:
+            return True
+        if self.norm(at) in FRAME and mention.best(EntityKind.CHOICE) is None:
+            return not self._is_determined(at)
         before = at - 1
         while self.norm(before) in DEFINITE | ARTICLES:
             before -= 1
@@ -196,6 +204,12 @@ class Row:
             is_product = known.entity.kind is EntityKind.PRODUCT
             return not known.is_complete or (is_product and named_beside and before == at - 1)
         return self._is_bare_head(at, mention)
+
+    def _is_determined(self, at: int) -> bool:
+        before = self.norm(at - 1)
+        counted = at > 0 and self.units[at - 1].number is not None
+        introduced = before in ARTICLES | DEFINITE | {"with", "of", "in"} or counted
+        return introduced or self.norm(at + 1) == "of" or len(self.units) == 1
 
     def _is_bare_head(self, at: int, mention: Mention) -> bool:
         """An unknown word in front of a word many things share makes another, unknown thing."""

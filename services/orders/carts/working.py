@@ -139,7 +139,8 @@ class WorkingOrder:
 
     def _choice_operations(self) -> Iterable[Operation]:
         for choice_id, option_id in self.choices.items():
-            if self._cart.order_choices.get(choice_id) != option_id:
+            default = self._catalog.choices_by_id[choice_id].default_option_id
+            if self._cart.order_choices.get(choice_id, default) != option_id:
                 yield SetOrderChoice(choice_id, option_id)
 
 

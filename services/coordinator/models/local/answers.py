@@ -21,7 +21,9 @@ _WHOLE_MENU = re.compile(
     r"what would you (?:recommend|suggest)|recommend|suggest\w*|specials?|popular|best|favou?rite)\b"
 )
 _ADVICE = re.compile(r"\b(?:recommend\w*|suggest\w*|specials?|popular|best|favou?rite|good here)\b")
-_VARIATIONS = re.compile(r"\b(?:options|add ?ons?|extras?|choices|customi[sz]\w*|modif\w*|come with|comes with)\b")
+_VARIATIONS = re.compile(
+    r"\b(?:options|add ?ons?|extras?|choices|customi[sz]\w*|modif\w*|come with|comes with)\b"
+)
 _INSIDE = re.compile(
     r"\b(?:what is in|what is (?:a|an|the)\b|what are (?:the )?ingredients|ingredients|made (?:of|with|from)|"
     r"describe|tell me (?:more )?about|explain|what comes (?:in|on|with)|how (?:big|large|many|strong|spicy|hot|sweet)|"
@@ -51,8 +53,10 @@ def _allergens(question: str, found: Found, menu: MenuView) -> str:
     if wanted:
         free = [i.name for i in menu.items if i.available and not set(wanted) & set(i.allergens)]
         listed = replies.join(wanted)
-        return f"By our list these contain no {listed}: {_some(free)}." if free else (
-            f"Everything we have lists {listed}."
+        return (
+            f"By our list these contain no {listed}: {_some(free)}."
+            if free
+            else (f"Everything we have lists {listed}.")
         )
     return ""
 
@@ -74,8 +78,9 @@ def _diet(diet: str, found: Found, menu: MenuView) -> str:
 
     if found.items:
         return " ".join(
-            f"{item.name}: {diet}, {suits(item)}." if suits(item) else
-            f"I don't know whether the {item.name} is {diet}."
+            f"{item.name}: {diet}, {suits(item)}."
+            if suits(item)
+            else f"I don't know whether the {item.name} is {diet}."
             for item in found.items[:3]
         )
     names = [item.name for item in menu.items if item.available and suits(item).startswith("yes")]
@@ -87,7 +92,11 @@ def _known_allergens(menu: MenuView) -> tuple[str, ...]:
 
 
 def _names(allergen: str, question: str) -> bool:
-    aliases = {"milk": {"dairy", "lactose"}, "nuts": {"nut"}, "gluten": {"wheat", "coeliac", "celiac"}}
+    aliases = {
+        "milk": {"dairy", "lactose"},
+        "nuts": {"nut"},
+        "gluten": {"wheat", "coeliac", "celiac"},
+    }
     said = {w.rstrip("s") for w in question.split()}
     return bool(
         {w.rstrip("s") for w in allergen.lower().split()} & said
@@ -102,7 +111,9 @@ def _prices(question: str, found: Found, menu: MenuView) -> str:
         return "I don't have any prices here; our staff can tell you."
     told = [f"{item.name} is {_money(item.price_minor, menu)}" for item in found.items[:5]]
     if not found.items or len(found.values) <= 2:
-        told += [f"{value.name} adds {_money(value.price_minor, menu)}" for value in found.values[:5]]
+        told += [
+            f"{value.name} adds {_money(value.price_minor, menu)}" for value in found.values[:5]
+        ]
     if told:
         return f"{replies.join(told)}."
     if found.categories:
@@ -128,16 +139,26 @@ def _variations(question: str, found: Found, menu: MenuView) -> str:
     if not _VARIATIONS.search(question):
         return ""
     if not found.items:
-        return "" if found.anything else f"We have {_some([a.name for a in menu.add_ons])}." if menu.add_ons else ""
+        return (
+            ""
+            if found.anything
+            else f"We have {_some([a.name for a in menu.add_ons])}."
+            if menu.add_ons
+            else ""
+        )
     item = found.items[0]
     groups = [
-        f"{g.name.lower()}: {_some(_available(g.options))}" for g in menu.groups if g.id in item.group_ids
+        f"{g.name.lower()}: {_some(_available(g.options))}"
+        for g in menu.groups
+        if g.id in item.group_ids
     ]
     extras = [a for a in menu.add_ons if a.id in item.add_on_ids]
     if extras:
         groups.append(f"extras: {_some(_available(extras))}")
-    return f"For the {item.name} you can choose {'; '.join(groups)}." if groups else (
-        f"The {item.name} comes as it is."
+    return (
+        f"For the {item.name} you can choose {'; '.join(groups)}."
+        if groups
+        else (f"The {item.name} comes as it is.")
     )
 
 
@@ -159,7 +180,8 @@ def _listing(question: str, found: Found, menu: MenuView) -> str:
     parts = []
     if found.groups:
         parts += [
-            f"For {g.name.lower()} we have {_some(_available(g.options))}." for g in found.groups[:2]
+            f"For {g.name.lower()} we have {_some(_available(g.options))}."
+            for g in found.groups[:2]
         ]
     elif found.values:
         have = [v.name for v in found.values if v.available]
@@ -183,7 +205,9 @@ def _missing(question: str, found: Found, menu: MenuView) -> str:
     )
     if asked is None or found.anything:
         return ""
-    thing = re.sub(r"\b(?:here|today|available|please|left|to use|in stock|right now|guys)\b.*$", "", asked[1])
+    thing = re.sub(
+        r"\b(?:here|today|available|please|left|to use|in stock|right now|guys)\b.*$", "", asked[1]
+    )
     return replies.not_on_menu(thing.strip()) if thing.strip() else ""
 
 

@@ -18,13 +18,14 @@ _YES = re.compile(
     r"yessir|you bet|uh huh|mhm|si)\b|\byes\b"
 )
 _BARE_YES = re.compile(
-    r"^(?:oh|um|uh|ah|well|so|and|then|hmm)*\s*(?:sure|ok|okay|k|alright|right|perfect|fine|good|"
+    r"^(?:(?:oh|um|uh|ah|well|so|and|then|hmm|thanks|thank you|nice|cool|just|i see|hi|hello) )*(?:sure|ok|okay|k|alright|right|perfect|fine|good|"
     r"great|excellent|awesome|wonderful|fantastic|amazing|lovely|brilliant|super|deal|"
-    r"done|agreed|bingo|sounds|looks|confirmed)\b"
+    r"done|agreed|bingo|sounds|looks|confirmed|accurate|cool|okie dokie|okey dokey|alrighty|mm hmm|yas|y|"
+    r"make it so|on point|spot on|by all means|for sure|love it|i love it|checked|everything checks)\b"
 )
 _PHRASES = re.compile(
     r"\b(?:(?:that|it|this|everything|all|they|(?:the|my|our|this) order|you|those|these|details?|"
-    r"information|drinks?|items?|order|(?:what|which) (?:i|you) \w+)\b(?: \w+){0,4}? "
+    r"info|information|display|screen|both|drinks?|items?|order|(?:what|which) (?:i|you) \w+)\b(?: \w+){0,4}? "
     r"(?:right|correct|correctly|perfect|perfectly|"
     r"good|great|fine|accurate|accurately|excellent|awesome|wonderful|ok|okay|exact|exactly|"
     r"complete|alright|set|well|as ordered|in order|works?|clear|there)\b|"
@@ -32,8 +33,9 @@ _PHRASES = re.compile(
     r"(?:it|all|everything|one|order|mine)\b|"
     r"(?:looks?|sounds?|seems?|appears?|looking|reads?|works?|checks?)(?: \w+){0,3} (?:good|right|correct|"
     r"great|perfect|fine|accurate|ok|okay|excellent|awesome|wonderful|delicious|yummy|tasty|alright|"
-    r"lovely|amazing|nice|out)\b|"
-    r"(?:is|was|are) (?:what|exactly what|just what|precisely what) (?:i|we)\b|"
+    r"lovely|amazing|nice|cool|out)\b|"
+    r"(?:is|was|are|just|exactly|precisely) (?:what|exactly what|just what|precisely what) (?:i|we)\b|"
+    r"match(?:es)?\b|(?:the|my) (?:drink|one|order|item|thing) (?:i|we) (?:want|ordered|wanted)|like my order|"
     r"go ahead|go for it|(?:place|send|submit|confirm|finali[sz]e|complete|approve|process|put|ring|"
     r"book|make) (?:it|that|this|the order|my order|them)\b|please do|do it|ship it|proceed|spot on|"
     r"all (?:good|set|right|correct|there|clear|perfect|fine|great|ok|okay)|"
@@ -61,15 +63,20 @@ _LOOKING = re.compile(
     r"\b(?:let (?:me|us)|i will|i need to) (?:see|check|look|think|read|verify)\b"
 )
 _FINE_NO = re.compile(
-    r"\bno (?:changes|mistakes|problems?|issues?|worries|complaints|need to change)\b|"
-    r"\b(?:and )?(?:no )?nothing (?:else|more|to change|to add|wrong)\b|\bno more\b|"
-    r"\b(?:do|can) not (?:see|find|spot|have) (?:any|a) (?:problem|mistake|error|issue|change|complaint)s?\b|"
+    r"\bno (?:changes|mistakes|errors|problems?|issues?|worries|complaints|need to change)\b(?: needed| here| required)?|"
+    r"\b(?:and )?(?:no )?nothing (?:else|more|to change|to add|wrong)\b(?: with it)?|\bno more\b|"
+    r"\b(?:i )?(?:do|can) not (?:see|find|spot|have) (?:any|a|anything) (?:problem|mistake|error|issue|change|complaint|wrong)s?\b|"
+    r"\b(?:i )?(?:can|could) not (?:wait|complain|be better|ask for more)\b|\b(?:i )?see no \w+\b|"
     r"\b(?:looks|sounds) good too\b|\bno doubt\b|\bnot bad\b|\bwhy not\b|"
-    r"\b(?:what|all|everything|exactly what|just what|the one|as) (?:i|we) (?:want|wanted|would like|need|needed|ordered|asked|said)\b|"
+    r"\b(?:the drink|the order|what|all|everything|exactly what|just what|the one|as) (?:i|we) (?:want|wanted|would like|need|needed|ordered|asked|said)\b|"
     r"\bi would like (?:it|that|to (?:confirm|place|order|submit|proceed))\b|\bi want (?:it|that)\b"
 )
+_SETTLED = re.compile(
+    r"\bno (?:changes|mistakes|errors|problems?|issues?|complaints)\b|\bnothing (?:to change|wrong)\b|"
+    r"\bsee no \w+\b|\bnot (?:see|find|spot) (?:any|a|anything) \w+\b"
+)
 _NO_BUT_RIGHT = re.compile(
-    r"^(?:no|nope|nah) (?:no )?(?:(?:that|it|this|everything|all|you)(?: \w+){0,3} )?"
+    r"^(?:no|nope|nah) (?:no )?(?:(?:that|it|this|everything|all|you|looks|sounds|all is)(?: \w+){0,3}? )?"
     r"(?:right|correct|perfect|good|great|fine|accurate)\b"
 )
 _ASKED_TO_PLACE = re.compile(
@@ -99,7 +106,10 @@ _FILLER = frozenset(
     things this those to totally tasty up us very want wanted was we well what which will with
     wonderful would wow yay yeah yep yes you your awesome excellent fantastic cool amazing brilliant
     super accurate complete appears um uh ah hmm k deal 100% nailed clear happy hear hearing appreciate
-    drink drinks food meal pizza beautiful fabulous delicious yummy ready set submit put
+    drink drinks food meal think believe see saw checked checks match matches matched both
+    nice mm yas y okie dokie okey dokey point spot bingo means beans like by on
+    info information change changes display agreed percent love hurry certain certainly
+    beautiful fabulous delicious yummy ready set submit put
     through work works time again man buddy dude
     """.split()
 )
@@ -110,7 +120,7 @@ def approves(text: str, read_back: str = "") -> bool:
 
     ``read_back`` lends its words, so that a guest may repeat the order while approving it.
     """
-    allowed = _FILLER | set(words(read_back))
+    allowed = (_FILLER | set(words(read_back))) - {"place"}
     verdicts = [_verdict(said, asked, allowed) for said, asked in sentences(_joined(text))]
     if any(verdict is False for verdict in verdicts):
         return False
@@ -129,6 +139,7 @@ def _verdict(said: str, asked: bool, allowed: set[str] | frozenset[str]) -> bool
         return True
     said = _PLEASANTRY.sub(" ", said).strip()
     cleared = _FINE_NO.sub(" ", said)
+    settled = _SETTLED.search(said) is not None
     if asked or (_QUESTION.search(said) and not _YES.search(said)):
         return True if _ASKED_TO_PLACE.search(said) and _YES.search(said) else _if_doubt(cleared)
     yes = _YES.search(said) is not None
@@ -136,8 +147,8 @@ def _verdict(said: str, asked: bool, allowed: set[str] | frozenset[str]) -> bool
         return False
     if yes or _ECHO.search(said):
         return True
-    if _BARE_YES.search(said) or _PHRASES.search(said):
-        rest = _PLACING.sub(" ", said)
+    if _BARE_YES.search(said) or _PHRASES.search(said) or settled:
+        rest = _PLACING.sub(" ", cleared)
         strange = [w for w in rest.split() if w not in allowed]
         return True if not strange else None
     return None

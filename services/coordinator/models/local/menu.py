@@ -64,9 +64,7 @@ def _named_items(asked: list[str], menu: MenuView) -> tuple[Item, ...]:
     ]
     hits = [(item, name) for item, name in found if name]
     return tuple(
-        item
-        for item, name in hits
-        if not any(set(name) < set(other) for _, other in hits)
+        item for item, name in hits if not any(set(name) < set(other) for _, other in hits)
     )
 
 
@@ -105,7 +103,9 @@ def _within(name: tuple[str, ...], asked: list[str]) -> bool:
 
 
 def _alike(word: str, said: str) -> bool:
-    return word == said or (len(said) > 4 and word[0] == said[0] and fuzz.ratio(word, said) >= _CLOSE)
+    return word == said or (
+        len(said) > 4 and word[0] == said[0] and fuzz.ratio(word, said) >= _CLOSE
+    )
 
 
 def _stems(text: str) -> tuple[str, ...]:

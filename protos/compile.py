@@ -17,10 +17,9 @@ import re
 import sys
 import sysconfig
 import tempfile
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import protovalidate
 from google.protobuf import (
@@ -193,9 +192,11 @@ def plugin(name: str) -> str:
 # JSON Schemas
 
 
-@dataclass(frozen=True)
-class Described:
-    """All contracts as descriptors, with what their comments say by full name."""
+class Described(NamedTuple):
+    """All contracts as descriptors, with what their comments say by full name.
+
+    No dataclass: hatchling runs this file without making it a module, which they need.
+    """
 
     files: list[descriptor_pb2.FileDescriptorProto]
     pool: descriptor_pool.DescriptorPool

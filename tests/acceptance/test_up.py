@@ -14,7 +14,7 @@ import redis
 from services.assembly.home import Home
 from services.assembly.record import read_record
 from services.assembly.supervisor import State
-from tests.support.mesh import RunningMesh, own_environment, running_mesh
+from tests.support.mesh import RunningMesh, is_running, own_environment, running_mesh, wait_until
 
 TARGETS = ["relay", "orders", "coordinator", "gateway"]
 
@@ -114,7 +114,7 @@ def test_a_terminated_mesh_leaves_nothing_behind_and_starts_again(mesh: RunningM
         os.kill(record.pid, signal.SIGTERM)
         second.wait_until_gone()
         stopped = (home.logs / "console.log").read_text()
-        left = [one.name for one in record.processes if one.pid and is_alive(one.pid)]
+        left = [one.name for one in record.processes if one.pid and is_running(one.pid)]
 
     assert "Stopped." in stopped
     assert left == []
@@ -133,12 +133,5 @@ def test_a_killed_supervisor_takes_everything_along_and_can_be_replaced(mesh: Ru
 
     with running_mesh(home, fresh=False) as second:
         assert second.demo == first.demo
-        assert not any(one.pid and is_alive(one.pid) for one in record.processes)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        pids = [one.pid for one in record.processes if one.pid]
+        wait_until(lambda: not any(is_running(pid) for pid in pids), 30)

@@ -51,6 +51,8 @@ def up(
     with home.held() as ours:
         if not ours:
             raise Refusal("another mesh was started from this folder at the same moment.")
+        # That of a supervisor that was killed.
+        home.run_record.unlink(missing_ok=True)
         if fresh:
             _forget_data(home, config)
         _run(home, config, port, report, tell_ready)

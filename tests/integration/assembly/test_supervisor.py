@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from services.assembly.supervisor import (
     Supervised,
     Supervisor,
 )
+from tests.support.mesh import is_running, wait_until
 
 
 class Stage:
@@ -140,10 +140,10 @@ def test_children_die_with_a_killed_supervisor(tmp_path: Path) -> None:
         assert supervisor.stdout is not None
         children = [int(pid) for pid in supervisor.stdout.readline().split()]
         # Past its exec, or the signal would be set by nobody yet.
-        wait_until(lambda: b"sleep" in Path(f"/proc/{children[1]}/cmdline").read_bytes()[:5])
+        wait_until(lambda: b"sleep" in Path(f"/proc/{children[1]}/cmdline").read_bytes()[:5], 20)
         supervisor.kill()
 
-    wait_until(lambda: not any(is_running(pid) for pid in children))
+    wait_until(lambda: not any(is_running(pid) for pid in children), 20)
 
 
 def test_a_guard_ends_the_children_of_a_dead_supervisor() -> None:
@@ -157,18 +157,3 @@ def test_a_guard_ends_the_children_of_a_dead_supervisor() -> None:
         assert left.wait() == -signal.SIGTERM
         assert done.poll() is None
         done.kill()
-
-
-def is_running(pid: int) -> bool:
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
-
-
-def wait_until(happened: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

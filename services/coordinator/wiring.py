@@ -67,6 +67,8 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
         model_name=model.name,
     )
     conversations = Conversations(store, rules)
+    # Unwound after the server has stopped and before the database closes.
+    resources.stack.push_async_callback(conversations.drain, config.drain_grace_s)
     keys = IdempotencyKeys(database, "coordinator")
     return Component(
         name="coordinator",
@@ -75,7 +77,6 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
             SessionService(store, keys, PageTokens(config.page_token_key)).binding,
         ),
         ready=database.ping,
-        drain=(conversations.drained,),
     )
 
 

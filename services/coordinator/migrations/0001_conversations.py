@@ -40,6 +40,8 @@ CREATE TABLE coordinator.turns (
     UNIQUE (tenant_id, session_id, request_id),
     FOREIGN KEY (tenant_id, session_id) REFERENCES coordinator.sessions
 );
+CREATE INDEX turns_unsettled ON coordinator.turns (tenant_id, session_id)
+    WHERE state = 1 OR checkpoint IS NOT NULL;
 
 CREATE TABLE coordinator.tool_calls (
     tenant_id uuid NOT NULL,

@@ -46,7 +46,7 @@ class TurnRules:
 
 @dataclass(frozen=True, slots=True)
 class Conversations:
-    """Answers messages. Turns go on when their listener leaves; `drained` waits for them."""
+    """Answers messages. Turns go on when their listener leaves; `drain` waits for them."""
 
     store: TurnStore
     rules: TurnRules
@@ -71,10 +71,15 @@ class Conversations:
         finally:
             listener.leave()
 
-    async def drained(self) -> None:
-        """Returns when no turn is running any more."""
-        while self.running:
-            await asyncio.wait(self.running)
+    async def drain(self, grace_s: float) -> None:
+        """Returns when no turn runs any more; after the grace those that do are given up."""
+        if not self.running:
+            return
+        _, late = await asyncio.wait(self.running, timeout=grace_s)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.running.discard(task)

@@ -23,10 +23,16 @@ WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3;
 
 -- name: lock_session
 -- Reads a conversation for its owner and keeps others from it until the transaction ends.
-SELECT cart, dialogue, lease_epoch,
-    coalesce(lease_expire_time > clock_timestamp(), false) AS leased
-FROM coordinator.sessions
-WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3
+SELECT s.cart, s.dialogue,
+    coalesce(s.lease_expire_time > clock_timestamp(), false) AS leased,
+    EXISTS (
+        SELECT 1
+        FROM coordinator.turns t
+        WHERE t.tenant_id = s.tenant_id AND t.session_id = s.session_id
+            AND (t.state = 1 OR t.checkpoint IS NOT NULL)
+    ) AS unsettled
+FROM coordinator.sessions s
+WHERE s.tenant_id = $1 AND s.session_id = $2 AND s.principal_id = $3
 FOR UPDATE;
 
 -- name: take_lease

@@ -134,11 +134,13 @@ class SessionStore:
                 raise RequestInProgress(request_id) if is_this else SessionBusy(str(session_id))
             epoch = await connection.fetchval(self._sql.take_lease, *key, self._term_s)
             lease = Lease(owner, session_id, epoch)
-            await connection.execute(
-                self._sql.fail_abandoned_turns, *key, request_id, self._clock()
-            )
+            lost = []
+            if session["unsettled"]:
+                await connection.execute(
+                    self._sql.fail_abandoned_turns, *key, request_id, self._clock()
+                )
+                lost = await connection.fetch(self._sql.lost_turns, *key, request_id)
             recent = await connection.fetch(self._sql.recent_turns, *key, REMEMBERED_TURNS)
-            lost = await connection.fetch(self._sql.lost_turns, *key, request_id)
             latest = recent[0]["ordinal"] if recent else 0
             cart = carts.from_json(json.loads(session["cart"]))
             checkpoint = None

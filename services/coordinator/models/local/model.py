@@ -11,7 +11,6 @@ from services.coordinator.models.local.policy import (
     ToolAnswer,
     next_step,
 )
-from services.coordinator.models.local.wording import words
 from services.coordinator.models.port import (
     CallDelta,
     Delta,
@@ -35,11 +34,11 @@ class LocalModel:
         """Stream one completion: words of an answer, or one tool call."""
         text, answers = _this_turn(request.messages)
         step = next_step(text, answers, _memory(request.memory))
-        read = sum(len(words(message.content)) for message in request.messages)
+        read = sum(len(message.content.split()) for message in request.messages)
         if isinstance(step, Call):
             arguments = json.dumps(step.arguments, ensure_ascii=False)
             yield CallDelta(ToolRequest(f"call_{len(answers) + 1}", step.name, arguments))
-            yield UsageDelta(read, len(words(arguments)))
+            yield UsageDelta(read, len(arguments.split()))
             return
         for at, piece in enumerate(step.text.split(" ")):
             yield TextDelta(piece if at == 0 else f" {piece}")
@@ -47,7 +46,7 @@ class LocalModel:
         yield MemoryDelta(
             {"asked": str(memory.asked), "read_back": memory.read_back, "placed": memory.placed}
         )
-        yield UsageDelta(read, len(words(step.text)))
+        yield UsageDelta(read, len(step.text.split()))
 
 
 def _this_turn(messages: tuple[Message, ...]) -> tuple[str, tuple[ToolAnswer, ...]]:

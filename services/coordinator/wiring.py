@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.chassis.data.idempotency import IdempotencyKeys
 from services.chassis.data.ids import IdFactory
+from services.chassis.data.migrate import check_schema
 from services.chassis.data.pages import PageTokens
 from services.chassis.run.lifecycle import Component, Resources
 from services.coordinator.agents.profile import Profile, profile_of, system_prompt
@@ -17,6 +18,7 @@ from services.coordinator.metrics import (
     record_node_execution,
     record_routing_decision,
 )
+from services.coordinator.migrations import SCHEMA
 from services.coordinator.models.local.approval import approves
 from services.coordinator.models.local.model import LocalModel
 from services.coordinator.models.local.replies import read_back
@@ -43,11 +45,14 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
 
     Raises:
         ValueError: no database is configured.
+        SchemaMismatch: the database is not migrated.
         InvalidWorkflow, InvalidProfile: the package's own documents do not hold.
     """
     database = resources.database
     if database is None:
         raise ValueError("the coordinator needs a database: set MAITRED_DB_COORDINATOR_URL")
+    async with database.transaction() as connection:
+        await check_schema(connection, SCHEMA)
     new_id = IdFactory(resources.clock, resources.random.randbytes).new
     metrics = CoordinatorMetrics(resources.telemetry.registry)
     model = ObservedModel(LocalModel(), metrics, resources.telemetry.tracer)

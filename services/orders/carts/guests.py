@@ -23,9 +23,18 @@ def name_spans(tokens: Sequence[Token], text: str, lexicon: Lexicon) -> tuple[tu
             continue
         if _introduces(tokens, at) and (end := _name_end(tokens, text, at + 1, lexicon, True)):
             spans.append((at, end))
+        elif token.norm == "for" and (end := _kin_end(tokens, at + 1, lexicon)):
+            spans.append((at, end))
         elif token.norm == "for" and (end := _name_end(tokens, text, at + 1, lexicon, False)):
             spans.append((at, end))
     return tuple(spans)
+
+
+def _kin_end(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> int | None:
+    """ "for my wife": who a thing is for, where no name is said."""
+    if start + 1 < len(tokens) and tokens[start].norm in {"my", "our", "his", "her", "their"}:
+        return start + 2 if _may_name(tokens[start + 1], lexicon) else None
+    return None
 
 
 def _introduces(tokens: Sequence[Token], at: int) -> bool:

@@ -7,12 +7,12 @@ with misspellings; the set of windows that explains the text best wins.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.orders.carts.english import ARTICLES, DEGREES, FRAME, ORDINARY
+from services.orders.carts.english import DEGREES, FRAME, ORDINARY
 from services.orders.carts.lexicon import GLUE, Entity, EntityKind, Lexicon, Phrase
 from services.orders.carts.tokens import Token
 
 _WIDEST = 8
-_SKIPPED = ARTICLES | {"of", "the", "and"}
+_SKIPPED = frozenset({"of", "the"})
 _TELLING_COVERAGE = 0.45
 _COMPLETE = 0.98
 _AS_GOOD_AS_COMPLETE = 0.99

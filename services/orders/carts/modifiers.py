@@ -7,7 +7,7 @@ from services.orders.carts.lexicon import EntityKind
 from services.orders.carts.linking import Mention, Sense
 from services.orders.carts.reading import Ambiguity, Refusal, RefusalKind
 from services.orders.carts.working import Draft, WorkingOrder
-from services.orders.catalog.model import Catalog, OptionKind, Product
+from services.orders.catalog.model import Catalog, Product
 
 MODIFIER_KINDS = (EntityKind.OPTION, EntityKind.ADD_ON, EntityKind.GROUP)
 _RIVAL = 0.8
@@ -84,11 +84,8 @@ class Fitting:
             self._order.decline(draft, group, option)
         elif not option.available:
             self._refuse(draft, modifier, sense, RefusalKind.SOLD_OUT)
-        else:
-            count = modifier.count or 1
-            if group.kind is OptionKind.QUANTITY and count > group.max_quantity:
-                self._refuse(draft, modifier, sense, RefusalKind.TOO_MANY)
-            self._order.choose(draft, group, option, count)
+        elif not self._order.choose(draft, group, option, modifier.count or 1):
+            self._refuse(draft, modifier, sense, RefusalKind.TOO_MANY)
 
     def _put_add_on(self, draft: Draft, modifier: Modifier, sense: Sense) -> None:
         add_on = self._catalog.add_ons_by_id[sense.entity.id]

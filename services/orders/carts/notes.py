@@ -105,6 +105,8 @@ def _may_belong(row: Row, at: int) -> bool:
 
 def _is_quantified(row: Row, at: int) -> bool:
     """Whether words around a known thing say how much of it, which no option does."""
+    if row.product_after(at) is not None:
+        return False
     back = at - 1
     while back >= 0 and row.norm(back) in _GLUE:
         back -= 1

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from services.orders.carts.cart import AddOnSelection, Cart, CartLine, Selection
 
 MAX_LINE_QUANTITY = 99
+MAX_NOTE = 500
 
 
 @dataclass(frozen=True, slots=True)

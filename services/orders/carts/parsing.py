@@ -46,9 +46,9 @@ class CartParser:
     def parse(self, text: str, cart: Cart, focus: Focus) -> ParseResult:
         """Read a text as changes to the cart; what is asked or unclear changes nothing."""
         if focus.candidate_ids:
-            answered = self._answered(text, focus)
-            if answered is not None:
-                text = answered
+            text = self._answered(text, focus) or text
+        elif focus.pending_text:
+            text = f"{text}, {focus.pending_text}"
         return self._read(text, cart, focus)
 
     def _answered(self, text: str, focus: Focus) -> str | None:
@@ -142,7 +142,7 @@ class CartParser:
             end = tokens[modifier.mention.end - 1].end
             unparsed.append(TextSpan(start, end, text[start:end]))
         operations = reader.order.operations()
-        named = {draft.product.id for draft in reader.touched}
+        named = {d.product.id for d in reader.touched if d in reader.order.drafts}
         ambiguities = (
             *(a for a in reader.ambiguities if not named & set(a.candidate_ids)),
             *reader.fitting.ambiguities,
@@ -195,6 +195,7 @@ def _next_focus(
     if not line_id and operations_cart.lines:
         line_id = operations_cart.lines[-1].line_id
     if not asked:
-        return Focus(line_id)
+        homeless = ", ".join(modifier.phrase for modifier in reader.waiting)
+        return Focus(line_id, pending_text="" if line_id else homeless)
     first = asked[0]
     return Focus(line_id, first.candidate_ids, first.phrase, first.pending_text)

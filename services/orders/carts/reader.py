@@ -4,7 +4,8 @@ Words before a product wait for it, words after it are put on it; "one … the o
 line; "it", "that" and a bare option mean what was spoken of last.
 """
 
-from dataclasses import dataclass, field, replace
+import re
+from dataclasses import dataclass, replace
 
 from services.orders.carts.english import (
     ARTICLES,
@@ -21,6 +22,7 @@ from services.orders.carts.english import (
 from services.orders.carts.lexicon import EntityKind, Lexicon
 from services.orders.carts.linking import Mention, Sense
 from services.orders.carts.modifiers import MODIFIER_KINDS, Fitting, Modifier, offers
+from services.orders.carts.operations import MAX_LINE_QUANTITY
 from services.orders.carts.reading import Ambiguity, Focus, Refusal, RefusalKind
 from services.orders.carts.tokens import words_of
 from services.orders.carts.units import Row
@@ -28,7 +30,11 @@ from services.orders.carts.working import Draft, WorkingOrder
 from services.orders.catalog.model import OptionKind, Product
 
 _WITH = frozenset({"with", "add", "adding", "added", "include", "including", "having"})
+_ONLY = re.compile(
+    r"^(?:\w+ ){0,4}(?:only|just)(?: (?:want|need|have|get|like|take))? (?:the|my)\b"
+)
 _PREPOSITIONS = frozenset({"in", "on", "for", "to", "from", "of", "off"})
+_RETRACTING = frozenset({"no", "wait", "actually", "sorry", "rather", "meant", "mean"})
 _SAME_THING = frozenset({"but", "with", "again", "thing", "order", "for", "please", ",", "as"})
 _LESSENING = frozenset({"light", "less", "lightly", "easy"})
 _PART_LINKS = frozenset(
@@ -49,7 +55,7 @@ class Context:
     replaced: frozenset[int] = frozenset()
     count: int | None = None
     placed: bool = False
-    counts: dict[int, int] = field(default_factory=dict)
+    retracts: bool = False
 
 
 class Reader:
@@ -92,6 +98,7 @@ class Reader:
             self._step(context, at)
             row.units[at].owner = self.current or (self._focused if not self._orphaned else None)
         self._settle(context)
+        self._keep_only(context)
 
     # --- one unit -------------------------------------------------------------------------
 
@@ -115,6 +122,8 @@ class Reader:
                 self._number(context, at, 1, weak=True)
         elif unit.norm in _WITH:
             context.with_open = True
+        elif unit.norm in _RETRACTING and self._retracts(row, at):
+            context.retracts = True
         elif unit.norm in EVERY:
             self._every(context, at)
         elif unit.norm in SPLIT_PRONOUNS and row.norm(at - 1) != "of":
@@ -163,13 +172,16 @@ class Reader:
             return
         self._orphaned = False
         product = self._which_product(context, at, mention)
-        number, context.number = context.number, None
+        number, context.number = self._bounded(context), None
         context.with_open = False
         if product is None:
             self._pending, self.current, self._orphaned = [], None, True
             return
         if row.is_negated(at):
             self._take_out(product)
+            return
+        if self._is_alternative(context, at):
+            self._ask_between(row, at, product)
             return
         draft = self._existing_line(context, at, product, number)
         if draft is None and not product.available:
@@ -188,6 +200,36 @@ class Reader:
         self._place_parts(draft)
         self._place_pending(draft)
         unit.used = True
+
+    def _is_alternative(self, context: Context, at: int) -> bool:
+        before = at - 1
+        while context.row.norm(before) in ARTICLES or context.row.is_modifier(before):
+            before -= 1
+        return context.row.norm(before) == "or" and context.placed and self.current is not None
+
+    def _ask_between(self, row: Row, at: int, product: Product) -> None:
+        """ "a … or a …" leaves the choice open."""
+        first = self.current
+        assert first is not None
+        if not first.line_id:
+            self.order.remove(first)
+        phrase = f"{first.product.name} or {product.name}"
+        self.ambiguities.append(Ambiguity(phrase, (first.product.id, product.id), phrase))
+        self._pending, self.current, self._orphaned = [], None, True
+
+    def _retracts(self, row: Row, at: int) -> bool:
+        """Whether a "no" takes back what was just ordered rather than negating what follows."""
+        after = row.norm(at + 1)
+        return bool(self._named) and (
+            after in _RETRACTING or after in {",", "make", "i", "a", "an"}
+        )
+
+    def _bounded(self, context: Context) -> int | None:
+        number = context.number
+        if number is not None and number > MAX_LINE_QUANTITY:
+            self.refusals.append(Refusal(RefusalKind.TOO_MANY, str(number)))
+            return MAX_LINE_QUANTITY
+        return number
 
     def _repeats_current(self, row: Row, at: int, mention: Mention) -> bool:
         """ "a … tea" after the tea's own name is the same tea, not another one."""
@@ -258,6 +300,8 @@ class Reader:
         same = [d for d in self.order.drafts if d.product.id == product.id]
         if context.replacing is not None and context.replacing.product.id != product.id:
             return self._become(context, context.replacing, product, number)
+        if context.retracts and self._named and not context.adds:
+            return self._become(context, self._named.pop(), product, number)
         definite = self._is_definite(row, at)
         if same and definite and not (context.adds and number):
             return self._of_the(row, at, same)
@@ -387,6 +431,8 @@ class Reader:
         if self.antecedent is not None and offers(self.antecedent.product, modifier):
             if context.number is None and context.row.norm(at - 1) not in ARTICLES:
                 return None
+        if any(context.row.is_product(k) for k in range(at + 1, len(context.row.units))):
+            return None
         groups = {s.entity.parent for s in modifier.mention.senses if s.is_complete}
         hosts = [p for p in self.lexicon.catalog.products if groups & set(p.option_group_ids)]
         return hosts[0] if len(hosts) == 1 and hosts[0].available else None
@@ -694,6 +740,16 @@ class Reader:
                     self.fitting.put(part, modifier)
             self._parts = []
         self._orphaned = False
+
+    def _keep_only(self, context: Context) -> None:
+        """ "just the …": what was spoken of stays, the rest goes."""
+        row = context.row
+        if not _ONLY.search(row.clause.words) or any(map(row.is_modifier, range(len(row.units)))):
+            return
+        kept = [d for d in self._named if d.line_id]
+        for draft in self.order.existing() if kept and len(kept) == len(self._named) else ():
+            if draft not in kept:
+                self.order.remove(draft)
 
     def _speak_of(self, draft: Draft) -> None:
         self.current = draft

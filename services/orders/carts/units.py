@@ -11,6 +11,7 @@ from services.orders.carts.english import (
     FRAME,
     MULTIPLIERS,
     NEGATORS,
+    ORDINALS,
     ORDINARY,
     VESSELS,
 )
@@ -56,6 +57,7 @@ class Unit:
             and self.norm not in NEGATORS
             and self.norm not in ORDINARY
             and self.norm not in MULTIPLIERS
+            and self.norm not in ORDINALS
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from services.orders.carts.cart import AddOnSelection, Cart, CartLine, Selection
 from services.orders.carts.operations import (
     MAX_LINE_QUANTITY,
+    MAX_NOTE,
     AddLine,
     ChangeLine,
     ClearCart,
@@ -80,13 +81,20 @@ class WorkingOrder:
         draft.selections = {k: q for k, q in draft.selections.items() if kept and k[0] in groups}
         draft.add_ons = {k: q for k, q in draft.add_ons.items() if kept and k in add_ons}
 
-    def choose(self, draft: Draft, group: OptionGroup, option: Option, quantity: int = 1) -> None:
-        """Choose an option on a draft that offers its group."""
+    def choose(self, draft: Draft, group: OptionGroup, option: Option, quantity: int = 1) -> bool:
+        """Choose an option on a draft that offers its group; False if only part of it fits."""
         if group.kind is OptionKind.ONE:
             self.unset(draft, group)
         if group.kind is not OptionKind.QUANTITY:
-            quantity = 1
-        draft.selections[group.id, option.id] = min(quantity, max(group.max_quantity, 1))
+            draft.selections[group.id, option.id] = 1
+            return True
+        others = sum(
+            q for (g, o), q in draft.selections.items() if g == group.id and o != option.id
+        )
+        fitting = min(quantity, group.max_quantity - others)
+        if fitting > 0:
+            draft.selections[group.id, option.id] = fitting
+        return fitting == quantity
 
     def unset(self, draft: Draft, group: OptionGroup) -> None:
         """Return a group to its default."""
@@ -167,7 +175,7 @@ def _line(draft: Draft) -> CartLine:
         add_ons=tuple(
             AddOnSelection(add_on, quantity) for add_on, quantity in sorted(draft.add_ons.items())
         ),
-        note=", ".join(dict.fromkeys(draft.notes)),
+        note=", ".join(dict.fromkeys(draft.notes))[:MAX_NOTE],
     )
 
 

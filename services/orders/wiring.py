@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.chassis.data.idempotency import IdempotencyKeys
 from services.chassis.data.ids import IdFactory
+from services.chassis.data.migrate import check_schema
 from services.chassis.data.outbox import OutboxNotifier
 from services.chassis.data.pages import PageTokens
 from services.chassis.run.lifecycle import Component, Loop, Resources
@@ -14,6 +15,7 @@ from services.orders.catalog.editions import Edition
 from services.orders.catalog.service import CatalogService
 from services.orders.catalog.store import CatalogStore
 from services.orders.config import OrdersConfig
+from services.orders.migrations import SCHEMA
 from services.orders.orders.service import OrderService
 from services.orders.orders.store import OrderStore
 from services.orders.quotes.service import QuoteService
@@ -26,10 +28,13 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
 
     Raises:
         ValueError: no database is configured.
+        SchemaMismatch: the database is not migrated.
     """
     database, clock = resources.database, resources.clock
     if database is None:
         raise ValueError("orders needs a database: set MAITRED_DB_ORDERS_URL")
+    async with database.transaction() as connection:
+        await check_schema(connection, SCHEMA)
     ids = IdFactory(clock, resources.random.randbytes)
     tokens = PageTokens(config.page_token_key)
     keys = IdempotencyKeys(database, "orders")

@@ -23,18 +23,21 @@ class StoredOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedQuote:
+    """A quote to place at the time `now`, which `owner` (None: anyone) must own."""
+
+    quote_id: UUID
+    owner: str | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class QuoteToPlace:
-    """What placing needs to know: the quote, and whether the key came before.
+    """What placing needs to know of a quote. `cart` is the contract's bytes, as priced."""
 
-    `fingerprint` and `answer` are the key's, None for a new key. `principal_id`, `cart` and
-    `expire_time` are None where the caller may not see such a quote.
-    """
-
-    fingerprint: bytes | None
-    answer: bytes | None
-    principal_id: str | None
-    cart: bytes | None
-    expire_time: datetime | None
+    principal_id: str
+    cart: bytes
+    expire_time: datetime
     is_ordered: bool
 
 

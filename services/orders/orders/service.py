@@ -9,7 +9,7 @@ from uuid import UUID
 import grpc
 from maitred.orders.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc
 
-from services.chassis.data.idempotency import Answer, Scope, fingerprint, key_reused
+from services.chassis.data.idempotency import Scope
 from services.chassis.data.ids import IdFactory, from_id
 from services.chassis.data.pages import PageTokens, page_size
 from services.chassis.rpc.call import current
@@ -28,9 +28,9 @@ from services.orders.orders.convert import (
     version_mismatch,
 )
 from services.orders.orders.events import order_changed
-from services.orders.orders.order import OrderFilter, StoredOrder
+from services.orders.orders.order import OrderFilter, QuoteToPlace, StoredOrder, WantedQuote
 from services.orders.orders.states import guest_may_ask, guest_may_move, may_move
-from services.orders.orders.store import Move, OrderStore
+from services.orders.orders.store import Move, OrderStore, Placement
 from services.orders.quotes.convert import quote_expired, quote_not_found
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -65,22 +65,25 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
     ) -> order_service_pb2.PlaceOrderResponse:
         principal = current().principal
         scope = scope_of(principal, "PlaceOrder", request.request_id)
-        answer = await self._place(request, scope, visible_to(principal))
+        wanted = WantedQuote(from_id("quo", request.quote_id), visible_to(principal), self._clock())
+        answer = await self._store.place(
+            scope,
+            keyless(request),
+            wanted,
+            lambda quote: self._placement(request, scope, wanted, quote),
+        )
         tell_replayed(context, answer)
         return order_service_pb2.PlaceOrderResponse(order=order_pb2.Order.FromString(answer.body))
 
-    async def _place(
-        self, request: order_service_pb2.PlaceOrderRequest, scope: Scope, owner: str | None
-    ) -> Answer:
-        now = self._clock()
-        asked = keyless(request)
-        quote_id = from_id("quo", request.quote_id)
-        quote = await self._store.quote_to_place(scope, quote_id, owner, now)
-        if quote.fingerprint is not None and quote.answer is not None:
-            if quote.fingerprint != fingerprint(asked):
-                raise key_reused(scope.key)
-            return Answer(quote.answer, replayed=True)
-        if quote.cart is None or quote.principal_id is None or quote.expire_time is None:
+    def _placement(
+        self,
+        request: order_service_pb2.PlaceOrderRequest,
+        scope: Scope,
+        wanted: WantedQuote,
+        quote: QuoteToPlace | None,
+    ) -> Placement:
+        now = wanted.now
+        if quote is None:
             raise quote_not_found(request.quote_id)
         if quote.expire_time <= now and not quote.is_ordered:
             raise quote_expired(request.quote_id, quote.expire_time)
@@ -93,9 +96,12 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
             transaction=transaction_id(scope),
             now=now,
         )
-        event = order_changed(placed, tenant_id=scope.tenant_id, event_id=self._ids.new(), now=now)
-        order = to_new_order(placed, order_id=order_id, quote_id=quote_id, now=now)
-        return await self._store.place(scope, asked, order, event)
+        return Placement(
+            order=to_new_order(placed, order_id=order_id, quote_id=wanted.quote_id, now=now),
+            event=order_changed(
+                placed, tenant_id=scope.tenant_id, event_id=self._ids.new(), now=now
+            ),
+        )
 
     async def GetOrder(
         self, request: order_service_pb2.GetOrderRequest, context: Context

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -17,7 +16,13 @@ from services.chassis.data.idempotency import (
 )
 from services.chassis.data.outbox import OutboxEvent, OutboxNotifier, append, partition_of
 from services.chassis.data.postgres import Connection, Database, Queries
-from services.orders.orders.order import NewOrder, OrderFilter, QuoteToPlace, StoredOrder
+from services.orders.orders.order import (
+    NewOrder,
+    OrderFilter,
+    QuoteToPlace,
+    StoredOrder,
+    WantedQuote,
+)
 from services.orders.orders.states import OrderState
 
 _QUERIES = Queries.load(__package__)
@@ -32,6 +37,14 @@ class Move:
     answer: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """An order about to be placed, and the event that tells."""
+
+    order: NewOrder
+    event: OutboxEvent
+
+
 class OrderStore:
     """Reads and writes orders, and wakes the relay after each commit."""
 
@@ -40,61 +53,38 @@ class OrderStore:
         self._keys = keys
         self._notifier = notifier
 
-    async def quote_to_place(
-        self, scope: Scope, quote_id: UUID, owner: str | None, now: datetime
-    ) -> QuoteToPlace:
-        """What is known of a quote that `owner` (None: anyone) must own, and of the key."""
-        async with self._database.connection() as connection:
-            row = await connection.fetchrow(
-                _QUERIES.read_quote_to_place,
-                scope.tenant_id,
-                scope.principal_id,
-                scope.key,
-                quote_id,
-                owner,
-                now,
-            )
-        if row is None:
-            raise AssertionError("the function returns one row")
-        return QuoteToPlace(**dict(row))
-
     async def place(
-        self, scope: Scope, request: bytes, order: NewOrder, event: OutboxEvent
+        self,
+        scope: Scope,
+        request: bytes,
+        wanted: WantedQuote,
+        make: Callable[[QuoteToPlace | None], Placement],
     ) -> Answer:
         """Places an order, once for the scope's key and once for its quote.
+
+        Args:
+            scope: whose tenant, and the key.
+            request: what the key stands for.
+            wanted: the quote to place.
+            make: given the quote, or None; returns the order and its event or raises a Failure.
+                Not called for a key that came before.
 
         Returns:
             The bytes of the order as placed, by this call or by the first one.
 
         Raises:
-            Failure: FAILED_PRECONDITION IDEMPOTENCY_KEY_REUSED, ABORTED REQUEST_IN_PROGRESS.
+            Failure: of `make`; FAILED_PRECONDITION IDEMPOTENCY_KEY_REUSED, ABORTED
+                REQUEST_IN_PROGRESS.
         """
-        lines = order.lines
+        asked = fingerprint(request)
         async with self._database.connection() as connection:
+            known, quote = await _look_up(connection, scope, wanted)
+            if known is not None:
+                return _replay(scope, known, asked)
+            placement = make(quote)
             try:
                 row = await connection.fetchrow(
-                    _QUERIES.place_order,
-                    scope.tenant_id,
-                    scope.principal_id,
-                    scope.key,
-                    fingerprint(request),
-                    order.order_id,
-                    order.quote_id,
-                    order.owner,
-                    order.session_id or None,
-                    order.total_minor,
-                    order.currency_code,
-                    order.placed,
-                    order.create_time,
-                    [line.product_id for line in lines],
-                    [line.quantity for line in lines],
-                    [line.unit_price_minor for line in lines],
-                    [line.total_minor for line in lines],
-                    partition_of(scope.tenant_id),
-                    event.event_id,
-                    event.type,
-                    event.aggregate_id,
-                    event.payload,
+                    _QUERIES.place_order, *_arguments(scope, asked, placement)
                 )
             except asyncpg.LockNotAvailableError:
                 raise in_progress() from None
@@ -170,6 +160,53 @@ class OrderStore:
             raise in_progress() from None
         self._notifier.committed()
         return answer
+
+
+async def _look_up(
+    connection: Connection, scope: Scope, wanted: WantedQuote
+) -> tuple[asyncpg.Record | None, QuoteToPlace | None]:
+    """The key's row if it came before, and the quote if its owner may see it."""
+    row = await connection.fetchrow(
+        _QUERIES.read_quote_to_place,
+        scope.tenant_id,
+        scope.principal_id,
+        scope.key,
+        wanted.quote_id,
+        wanted.owner,
+        wanted.now,
+    )
+    if row is None or row["fingerprint"] is not None:
+        return row, None
+    if row["cart"] is None:
+        return None, None
+    return None, QuoteToPlace(
+        principal_id=row["principal_id"],
+        cart=row["cart"],
+        expire_time=row["expire_time"],
+        is_ordered=row["is_ordered"],
+    )
+
+
+def _replay(scope: Scope, known: asyncpg.Record, asked: bytes) -> Answer:
+    if known["fingerprint"] != asked:
+        raise key_reused(scope.key)
+    return Answer(known["answer"], replayed=True)
+
+
+def _arguments(scope: Scope, asked: bytes, placement: Placement) -> tuple[object, ...]:
+    """Of orders.place_order_v1, in its order."""
+    order, event = placement.order, placement.event
+    return (
+        *(scope.tenant_id, scope.principal_id, scope.key, asked),
+        *(order.order_id, order.quote_id, order.owner, order.session_id or None),
+        *(order.total_minor, order.currency_code, order.placed, order.create_time),
+        [line.product_id for line in order.lines],
+        [line.quantity for line in order.lines],
+        [line.unit_price_minor for line in order.lines],
+        [line.total_minor for line in order.lines],
+        *(partition_of(scope.tenant_id), event.event_id, event.type),
+        *(event.aggregate_id, event.payload),
+    )
 
 
 async def _one(

@@ -10,6 +10,7 @@ from gateway.config import GatewayConfig
 from gateway.edge import Edge
 from gateway.identity.authenticator import Authenticator
 from gateway.identity.cookies import Origins
+from gateway.identity.migrations import SCHEMA
 from gateway.identity.revocations import Revocations
 from gateway.identity.service import ApiKeyService, TenantService
 from gateway.identity.store import IdentityStore
@@ -25,11 +26,10 @@ from gateway.surfaces.chat import Chat
 from gateway.surfaces.events import Events
 from gateway.transcoding.bindings import bindings
 from services.chassis.data.ids import IdFactory
+from services.chassis.data.migrate import check_schema
 from services.chassis.data.pages import PageTokens
 from services.chassis.data.streams import StreamReader
 from services.chassis.run.lifecycle import Component, Loop, Resources
-
-_REDIS_TIMEOUT_S = 1.0
 
 
 async def build(config: GatewayConfig, resources: Resources) -> Component:
@@ -37,6 +37,7 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
 
     Raises:
         ValueError: a database, a Redis or the mesh's private key is not configured.
+        SchemaMismatch: the database is not migrated.
     """
     database, redis, signer = resources.database, resources.redis, resources.signer
     if database is None:
@@ -45,6 +46,8 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
         raise ValueError("the gateway needs a Redis: set REDIS_URL")
     if signer is None:
         raise ValueError("the gateway mints mesh tokens: set MAITRED_MESH_PRIVATE_KEY")
+    async with database.transaction() as connection:
+        await check_schema(connection, SCHEMA)
     clock, telemetry = resources.clock, resources.telemetry
     ids = IdFactory(clock, resources.random.randbytes)
 
@@ -74,8 +77,7 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
             f"async+{config.redis_url}",
             implementation="redispy",
             key_prefix="maitred:limits",
-            socket_timeout=_REDIS_TIMEOUT_S,
-            socket_connect_timeout=_REDIS_TIMEOUT_S,
+            connection_pool=redis.connection_pool,  # type: ignore[arg-type]  # its hint forgets it
         )
     )
     bound = tuple(bindings(CONTRACTS))

@@ -14,7 +14,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from gateway.realtime.outlet import Outlet
-from gateway.realtime.sse import HEARTBEAT, frame
+from gateway.realtime.sse import HEARTBEAT, frame, position
 from services.chassis.data.streams import (
     Cursor,
     Reset,
@@ -98,6 +98,7 @@ class Feeds:
             self._viewers.add(viewer)
             self._metrics.connections.inc()
             try:
+                outlet.write(position(str(Cursor(feed.partition, viewer.seen))))
                 if viewer.seen < feed.position:
                     await self._catch_up(feed, viewer)
                 feed.viewers.add(viewer)

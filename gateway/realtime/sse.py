@@ -32,6 +32,11 @@ def retry(milliseconds: int) -> bytes:
     return b"retry: %d\n\n" % milliseconds
 
 
+def position(cursor: str) -> bytes:
+    """Sets a client's last event id without an event, so that it can resume before its first."""
+    return b"id: " + _line(cursor) + b"\n\n"
+
+
 def _line(text: str) -> bytes:
     if "\n" in text or "\r" in text or "\0" in text:
         raise ValueError(f"not one line: {text!r}")

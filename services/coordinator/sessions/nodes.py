@@ -147,7 +147,10 @@ class TurnNodes:
         if has_effect:
             record = ToolRecord(key, call.tool_call_id, call.name, call.arguments)
             checkpoint = Checkpoint(position, progress)
-            await self.store.begin_effect(self.begun.lease, self.begun.turn, checkpoint, record)
+            attempt = await self.store.begin_effect(
+                self.begun.lease, self.begun.turn, checkpoint, record
+            )
+            situation = replace(situation, is_retry=attempt > 1)
         result = await _called(tool, call.arguments, situation)
         after = _after(progress, node, call, result)
         if has_effect:

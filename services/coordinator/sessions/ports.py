@@ -87,8 +87,8 @@ class TurnStore(Protocol):
 
     async def begin_effect(
         self, lease: Lease, turn: Turn, checkpoint: Checkpoint, record: ToolRecord
-    ) -> None:
-        """Stores where the turn stands and that the call begins. A repeated key is an attempt."""
+    ) -> int:
+        """Stores where the turn stands and that the call begins; which attempt it is, from 1."""
         ...
 
     async def record_effect(

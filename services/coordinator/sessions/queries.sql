@@ -161,7 +161,8 @@ INSERT INTO coordinator.tool_calls
      create_time, update_time)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
 ON CONFLICT (tenant_id, run_id, node_id, ordinal)
-DO UPDATE SET attempts = tool_calls.attempts + 1, update_time = excluded.update_time;
+DO UPDATE SET attempts = tool_calls.attempts + 1, update_time = excluded.update_time
+RETURNING attempts;
 
 -- name: end_call
 -- What a tool call came to is known.

@@ -178,12 +178,12 @@ class SessionStore:
 
     async def begin_effect(
         self, lease: Lease, turn: Turn, checkpoint: Checkpoint, record: ToolRecord
-    ) -> None:
+    ) -> int:
         """As `TurnStore.begin_effect`."""
         async with self._database.tenant(lease.owner.tenant_id) as connection:
             await self._fenced(connection, self._sql.fence_session, lease)
             await self._checkpoint(connection, lease, turn, checkpoint)
-            await connection.execute(
+            attempt: int = await connection.fetchval(
                 self._sql.begin_call,
                 lease.owner.tenant_id,
                 record.key.run_id,
@@ -196,6 +196,7 @@ class SessionStore:
                 record.arguments,
                 self._clock(),
             )
+            return attempt
 
     async def record_effect(
         self, lease: Lease, turn: Turn, key: CallKey, ok: bool, checkpoint: Checkpoint

@@ -7,8 +7,8 @@ from typing import Any
 from services.coordinator.models.port import ToolOffer
 from services.coordinator.sessions.cart import Cart, Focus, names_of, to_json, without
 from services.coordinator.sessions.turn import CallKey, PlacedOrder
-from services.coordinator.tools.guard import Refusal, refusal
-from services.coordinator.tools.ports import CartRejected, Orders, Quote, QuoteExpired, SoldOut
+from services.coordinator.tools.guard import Refusal, asks_for_more, refusal
+from services.coordinator.tools.ports import CartRejected, Orders, QuoteExpired, SoldOut
 from services.coordinator.tools.tool import Effect, Situation, ToolResult
 
 _OFFER = ToolOffer(
@@ -22,8 +22,9 @@ _OFFER = ToolOffer(
 class Confirm:
     """Quotes the cart and places the order, if the guard lets it.
 
-    Where it cannot be placed as approved - something sold out, another price, a quote that ran
-    out - the cart becomes what can be had now, and its read-back asks the guest again.
+    Where it cannot be placed as approved (something sold out, another price, a quote that ran out,
+    a yes that orders more in the same breath) the cart becomes what can be had now, and its
+    read-back asks the guest again.
     """
 
     orders: Orders
@@ -33,21 +34,16 @@ class Confirm:
 
     async def call(self, arguments: Mapping[str, Any], situation: Situation) -> ToolResult:
         """The order; or `ok` false with the `problem`, the cart as it is now and its read-back."""
+        if situation.is_retry:
+            order = await self.find_placed(situation.key, situation.cart)
+            if order is not None:
+                return _placed(order, situation.cart)
         if why := refusal(situation.cart, situation.consent):
             return self._refused(why, situation.cart, situation.focus)
-        key = str(situation.key)
         try:
-            quote = await self.orders.quote(situation.cart, key)
-        except SoldOut as sold_out:
-            return await self._without(sold_out.ids, situation)
+            return await self._ordered(situation)
         except CartRejected:
             return self._refused("cart_rejected", Cart(), Focus())
-        if why := refusal(quote.cart, situation.consent):
-            return self._refused(why, quote.cart, situation.focus)
-        try:
-            return await self._placed(quote, situation)
-        except QuoteExpired:
-            return self._refused("quote_expired", quote.cart, situation.focus)
 
     async def find_placed(self, key: CallKey, cart: Cart) -> PlacedOrder | None:
         """The order a call of this key has placed, None if it placed none."""
@@ -57,17 +53,22 @@ class Confirm:
             return None
         return await self.orders.find_order(quote.quote_id)
 
-    async def _placed(self, quote: Quote, situation: Situation) -> ToolResult:
-        session_id = f"ses_{situation.session_id.hex}"
-        order = await self.orders.place(quote.quote_id, str(situation.key), session_id)
-        content = {
-            "ok": True,
-            "order_id": order.order_id,
-            "total_minor": order.total_minor,
-            "currency_code": order.currency_code,
-            "cart": to_json(quote.cart),
-        }
-        return ToolResult(True, content, Cart(), Focus(), order)
+    async def _ordered(self, situation: Situation) -> ToolResult:
+        key, cart = str(situation.key), situation.cart
+        reading = await self.orders.read(situation.user_text, cart, situation.focus)
+        if asks_for_more(cart, reading.cart):
+            return self._refused(Refusal.CART_CHANGED, reading.cart, reading.focus)
+        try:
+            quote = await self.orders.quote(cart, key)
+        except SoldOut as sold_out:
+            return await self._without(sold_out.ids, situation)
+        if why := refusal(quote.cart, situation.consent):
+            return self._refused(why, quote.cart, situation.focus)
+        try:
+            session_id = f"ses_{situation.session_id.hex}"
+            return _placed(await self.orders.place(quote.quote_id, key, session_id), quote.cart)
+        except QuoteExpired:
+            return self._refused("quote_expired", quote.cart, situation.focus)
 
     async def _without(self, ids: frozenset[str], situation: Situation) -> ToolResult:
         gone = names_of(situation.cart, ids)
@@ -96,3 +97,14 @@ class Confirm:
             "read_back": "" if cart.is_empty else self.read_back(cart),
         }
         return ToolResult(False, content, cart, focus)
+
+
+def _placed(order: PlacedOrder, cart: Cart) -> ToolResult:
+    content = {
+        "ok": True,
+        "order_id": order.order_id,
+        "total_minor": order.total_minor,
+        "currency_code": order.currency_code,
+        "cart": to_json(cart),
+    }
+    return ToolResult(True, content, Cart(), Focus(), order)

@@ -4,6 +4,7 @@ It stands outside of model and workflow: whatever they ask for, without a read-b
 yes to it nothing reaches the kitchen.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,3 +45,19 @@ def refusal(cart: Cart, consent: Consent) -> Refusal | None:
     if not consent.approved:
         return Refusal.NOT_APPROVED
     return None
+
+
+def asks_for_more(cart: Cart, after: Cart) -> bool:
+    """Whether words that make the one cart the other add to it, beyond repeating what is there.
+
+    A guest who says yes and orders something else in the same breath approves another cart.
+    """
+    had, has = _counted(cart), _counted(after)
+    return any(more > 0 and more != had[id_] for id_ in has if (more := has[id_] - had[id_]))
+
+
+def _counted(cart: Cart) -> Counter[str]:
+    counted = Counter[str]()
+    for line in cart.lines:
+        counted[line.product_id] += line.quantity
+    return counted

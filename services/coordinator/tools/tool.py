@@ -25,7 +25,10 @@ class InvalidArguments(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a call finds: the turn it belongs to and the state it may change."""
+    """What a call finds: the turn it belongs to and the state it may change.
+
+    `is_retry` is true if a call of this key began before and nobody knows how it ended.
+    """
 
     key: CallKey
     session_id: UUID
@@ -33,6 +36,7 @@ class Situation:
     consent: Consent
     cart: Cart
     focus: Focus
+    is_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

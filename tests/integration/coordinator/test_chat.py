@@ -60,6 +60,14 @@ async def test_without_an_explicit_yes_nothing_is_ordered(
     assert await orders_of(orders, guest) == 0
 
 
+async def test_a_yes_that_orders_more_is_asked_again_with_all_of_it(guest: Guest) -> None:
+    await guest.says(ORDERING)
+    asked = await guest.says("yes and an espresso")
+    assert not asked.order_id
+    order = (await guest.says(YES)).turn.order
+    assert [line.product_id for line in order.lines] == ["latte", "croissant", "espresso"]
+
+
 async def test_a_yes_to_anything_but_the_read_back_orders_nothing(
     guest: Guest, orders: OrdersClient
 ) -> None:

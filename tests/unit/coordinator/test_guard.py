@@ -20,7 +20,7 @@ from services.coordinator.sessions.cart import (
 )
 from services.coordinator.sessions.turn import CallKey, PlacedOrder
 from services.coordinator.tools.confirm import Confirm
-from services.coordinator.tools.guard import Consent, Refusal, refusal
+from services.coordinator.tools.guard import Consent, Refusal, asks_for_more, refusal
 from services.coordinator.tools.ports import Quote, QuoteExpired, Reading, SoldOut
 from services.coordinator.tools.tool import Situation
 
@@ -75,6 +75,21 @@ def test_what_is_sold_out_leaves_the_cart_line_by_line_and_option_by_option() ->
     assert [line.options for line in bare.lines] == [(), ()]
 
 
+@pytest.mark.parametrize(
+    ("after", "more"),
+    [
+        (CART, False),
+        (Cart((replace(LATTE, quantity=2), CAKE)), False),
+        (Cart((LATTE, replace(LATTE, line_id="l3", options=()), CAKE)), False),
+        (Cart((LATTE,)), False),
+        (Cart((replace(LATTE, quantity=3), CAKE)), True),
+        (Cart((LATTE, CAKE, CartLine("l3", "tea", 1))), True),
+    ],
+)
+def test_a_yes_may_repeat_the_order_but_not_add_to_it(after: Cart, more: bool) -> None:
+    assert asks_for_more(CART, after) is more
+
+
 class Kitchen:
     """Orders as a test scripts it: what a quote of the cart comes to, and what was placed."""
 
@@ -82,9 +97,11 @@ class Kitchen:
         self.outcome = outcome
         self.expired = expired
         self.placed: list[tuple[str, str]] = []
+        self.found: PlacedOrder | None = None
 
     async def read(self, text: str, cart: Cart, focus: Focus) -> Reading:
-        return Reading(cart, focus, {})
+        more = (CartLine("l3", "tea", 1, "Tea"),) if "tea" in text else ()
+        return Reading(Cart((*cart.lines, *more)), focus, {})
 
     async def menu(self, query: str) -> Mapping[str, object]:
         return {}
@@ -102,11 +119,11 @@ class Kitchen:
         return PlacedOrder("ord_1", 720, "EUR", b"")
 
     async def find_order(self, quote_id: str) -> PlacedOrder | None:
-        return None
+        return self.found
 
 
-def situation(cart: Cart = CART, consent: Consent = YES) -> Situation:
-    return Situation(KEY, UUID(int=2), "yes", consent, cart, Focus())
+def situation(cart: Cart = CART, consent: Consent = YES, text: str = "yes") -> Situation:
+    return Situation(KEY, UUID(int=2), text, consent, cart, Focus())
 
 
 def confirm(kitchen: Kitchen) -> Confirm:
@@ -151,3 +168,19 @@ async def test_a_quote_that_ran_out_asks_again() -> None:
     result = await confirm(Kitchen(CART, expired=True)).call({}, situation())
     assert (result.ok, result.content["problem"]) == (False, "quote_expired")
     assert result.cart == CART
+
+
+async def test_a_yes_that_orders_more_is_read_back_again() -> None:
+    kitchen = Kitchen(CART)
+    result = await confirm(kitchen).call({}, situation(text="yes and a tea"))
+    assert result.content["problem"] == "cart_changed"
+    assert result.content["read_back"] == "Latte and Cake and Tea"
+    assert kitchen.placed == []
+
+
+async def test_a_call_tried_before_finds_the_order_it_placed() -> None:
+    kitchen = Kitchen(CART)
+    kitchen.found = PlacedOrder("ord_9", 720, "EUR", b"")
+    result = await confirm(kitchen).call({}, replace(situation(), is_retry=True))
+    assert result.order == kitchen.found
+    assert kitchen.placed == []

@@ -84,8 +84,9 @@ class Journal:
     def __init__(self) -> None:
         self.written: list[tuple[str, Checkpoint]] = []
 
-    async def begin_effect(self, *written: Any) -> None:
+    async def begin_effect(self, *written: Any) -> int:
         self.written.append(("begin", written[2]))
+        return 1
 
     async def record_effect(self, *written: Any) -> None:
         self.written.append(("record", written[4]))

@@ -4,7 +4,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from rich.console import Console
 
@@ -63,9 +64,9 @@ def _show(console: "Console", books: "Books") -> None:
         if order is None:
             table.add_row(visit.part.guest, visit.part.tenant, "[dim]nothing[/]", "", "")
             continue
-        lines = ", ".join(f"{line['quantity']}× {line['product_name']}" for line in order["lines"])
+        lines = ", ".join(map(_line, order["lines"]))
         total = f"{int(order['total_minor']) / 100:.2f} {order['currency_code']}"
-        seen = " → ".join(books.seen[order["order_id"]])
+        seen = _seen(books.seen[order["order_id"]])
         table.add_row(visit.part.guest, visit.part.tenant, lines, total, seen)
     console.print(table)
     console.print(
@@ -73,3 +74,19 @@ def _show(console: "Console", books: "Books") -> None:
         f" · {len(books.announced)} seen on /events · {len(books.listed)} in the lists",
         highlight=False,
     )
+
+
+def _line(line: "Mapping[str, Any]") -> str:
+    """A line of an order with what was chosen for it."""
+    chosen = [one["option_name"] for one in line["options"] if not one["is_default"]]
+    chosen += [one["add_on_name"] for one in line["add_ons"]]
+    chosen += [f"“{line['note']}”"] if line["note"] else []
+    made = f" ({', '.join(chosen)})" if chosen else ""
+    return f"{line['quantity']}× {line['product_name']}{made}"
+
+
+def _seen(statuses: "Sequence[str]") -> str:
+    """The first and the last change of status seen, and how many there were."""
+    if not statuses:
+        return "[red]nothing[/]"
+    return f"{statuses[0]} → {statuses[-1]} ({len(statuses)})"

@@ -16,8 +16,8 @@ up: .venv/.$(SET) gen  ## start everything and seed the demo tenants
 	@exec $(BIN)/maitred up $(ARGS)
 
 .PHONY: test
-test: .venv/.dev gen chromium  ## all tests, acceptance tests at reduced size
-	@$(BIN)/pytest $(ARGS)
+test: lint chromium  ## lint, then all tests, acceptance tests at reduced size
+	@$(BIN)/pytest --ignore=tests/repo $(ARGS)
 
 # Elsewhere the tests of the pages skip and say what to install.
 .PHONY: chromium
@@ -27,7 +27,7 @@ chromium:
 	fi || echo "chromium could not be installed"
 
 .PHONY: lint
-lint: .venv/.dev gen  ## format, lint, types, layers and contracts
+lint: .venv/.dev gen  ## format, lint, types, layers, contracts, the tree's own rules
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy

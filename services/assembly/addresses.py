@@ -1,9 +1,11 @@
-"""Which loopback address everything of a local mesh listens on."""
+"""Which address everything of a local mesh listens on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.assembly.network import LOOPBACK, free_port
+
+EVERYWHERE = ("0.0.0.0", "[::]", "")  # noqa: S104 - recognised, never chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +16,13 @@ class Endpoint:
         owner: name of the program.
         kind: `http`, `grpc`, `admin` or `tcp`.
         port: wished for; 0 for any.
+        host: to bind.
     """
 
     owner: str
     kind: str
     port: int
+    host: str = LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,11 @@ class Addresses:
     by_owner: Mapping[str, Mapping[str, str]]
     moved: Sequence[str]
 
+    def reach(self, owner: str, kind: str) -> str:
+        """The host:port by which this machine reaches it."""
+        host, _, port = self.by_owner[owner][kind].rpartition(":")
+        return f"{LOOPBACK if host in EVERYWHERE else host}:{port}"
+
     def port(self, owner: str, kind: str) -> int:
         """The port alone."""
         return int(self.by_owner[owner][kind].rpartition(":")[2])
@@ -46,7 +55,7 @@ def choose_addresses(endpoints: Sequence[Endpoint]) -> Addresses:
     for endpoint in endpoints:
         port = free_port(endpoint.port, taken)
         taken.add(port)
-        by_owner.setdefault(endpoint.owner, {})[endpoint.kind] = f"{LOOPBACK}:{port}"
+        by_owner.setdefault(endpoint.owner, {})[endpoint.kind] = f"{endpoint.host}:{port}"
         if endpoint.port not in {0, port}:
             moved.append(
                 f"port {endpoint.port} is taken: {endpoint.owner} ({endpoint.kind}) uses {port}"

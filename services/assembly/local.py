@@ -46,7 +46,7 @@ class LocalMesh:
     def peers(self) -> dict[str, str]:
         """GRPC targets by name."""
         return {
-            owner: f"ipv4:{kinds['grpc']}"
+            owner: f"ipv4:{self.addresses.reach(owner, 'grpc')}"
             for owner, kinds in self.addresses.by_owner.items()
             if "grpc" in kinds
         }
@@ -78,19 +78,19 @@ def local_mesh_key(home: Home) -> KeyPair:
     return key_pair(home.keep(MESH_KEY, new_key().private_pem))
 
 
-def wished_endpoints(targets: Sequence[Target], port: int) -> list[Endpoint]:
+def wished_endpoints(targets: Sequence[Target], port: int | None) -> list[Endpoint]:
     """Where the targets' settings want to listen.
 
     Args:
         targets: to be run side by side.
-        port: of the gateway's HTTP; 0 for any port everywhere.
+        port: of the gateway's HTTP, instead of its setting; 0 for any port everywhere.
     """
     endpoints = []
     for target in targets:
         settings = target.load().config()
         for kind in target.kinds:
-            wished = int(getattr(settings, LISTEN_FIELDS[kind]).rpartition(":")[2])
-            if kind == "http":
+            host, _, wished = getattr(settings, LISTEN_FIELDS[kind]).rpartition(":")
+            if port is not None and (kind == "http" or port == 0):
                 wished = port
-            endpoints.append(Endpoint(target.name, kind, wished if port else 0))
+            endpoints.append(Endpoint(target.name, kind, int(wished), host))
     return endpoints

@@ -47,13 +47,18 @@ class Mesh:
     Args:
         home: the state folder, held by this process.
         config: which servers are external.
-        port: of the gateway's HTTP; 0 lets the kernel choose every port.
+        port: of the gateway's HTTP, instead of its setting; 0 lets the kernel choose every port.
         report: told of all that happens.
         signals: entered.
     """
 
     def __init__(
-        self, home: Home, config: AssemblyConfig, port: int, report: Report, signals: StopSignals
+        self,
+        home: Home,
+        config: AssemblyConfig,
+        port: int | None,
+        report: Report,
+        signals: StopSignals,
     ) -> None:
         self._home = home
         self._report = report
@@ -80,7 +85,7 @@ class Mesh:
     @property
     def gateway_url(self) -> str:
         """Where guests, staff and clients find the mesh."""
-        return f"http://{self._addresses.by_owner['gateway']['http']}"
+        return f"http://{self._addresses.reach('gateway', 'http')}"
 
     def start(self) -> Sequence[DemoTenant]:
         """Start everything; the demo tenants, once all of it is ready.
@@ -163,6 +168,7 @@ class Mesh:
             pid=os.getpid(),
             started=self._started,
             ready=self._ready,
+            gateway_url=self.gateway_url,
             database_url=self._local.database_url,
             redis_url=self._local.redis_url,
             processes=[self._process_record(one) for one in self._supervisor.supervised],
@@ -180,12 +186,12 @@ class Mesh:
         )
 
 
-def _embedded_endpoints(config: AssemblyConfig, port: int) -> list[Endpoint]:
+def _embedded_endpoints(config: AssemblyConfig, port: int | None) -> list[Endpoint]:
     wanted = []
     if not config.database_url:
-        wanted.append(Endpoint("postgres", "tcp", POSTGRES_PORT if port else 0))
+        wanted.append(Endpoint("postgres", "tcp", 0 if port == 0 else POSTGRES_PORT))
     if not config.redis_url:
-        wanted.append(Endpoint("valkey", "tcp", VALKEY_PORT if port else 0))
+        wanted.append(Endpoint("valkey", "tcp", 0 if port == 0 else VALKEY_PORT))
     return wanted
 
 

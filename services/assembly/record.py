@@ -37,6 +37,7 @@ class RunRecord:
         pid: of the supervisor.
         started: when it was, UTC.
         ready: whether all of it has been ready once.
+        gateway_url: where guests, staff and clients find it on this machine.
         database_url: the migrator's, with its password.
         redis_url: likewise.
         processes: in the order they were started.
@@ -45,14 +46,10 @@ class RunRecord:
     pid: int
     started: datetime
     ready: bool
+    gateway_url: str
     database_url: str
     redis_url: str
     processes: Sequence[ProcessRecord]
-
-    @property
-    def gateway_url(self) -> str:
-        """Where guests, staff and clients find the mesh: http://host:port."""
-        return f"http://{self.process('gateway').addresses['http']}"
 
     def process(self, name: str) -> ProcessRecord:
         """The process of that name. Raises KeyError if there is none."""

@@ -55,7 +55,7 @@ class Report:
         """Why the start was given up, and the end of the log that tells more."""
         self._console.print(f"  [red]✗[/] {text}")
         for line in tail:
-            self._console.print(f"      [dim]{line}[/]", markup=False)
+            self._console.print(f"      {line}", style="dim", markup=False)
         self._write("failed", text=text)
 
     def change(self, one: Supervised, where: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """`maitred up` and the commands beside it, as a person uses them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from services.assembly.home import Home
 from services.assembly.record import read_record
 from services.assembly.supervisor import State
 from tests.support.mesh import RunningMesh, is_running, own_environment, running_mesh, wait_until
+from tests.support.servers import Servers
 
 TARGETS = ["relay", "orders", "coordinator", "gateway"]
 
@@ -135,3 +137,27 @@ def test_a_killed_supervisor_takes_everything_along_and_can_be_replaced(mesh: Ru
         assert second.demo == first.demo
         pids = [one.pid for one in record.processes if one.pid]
         wait_until(lambda: not any(is_running(pid) for pid in pids), 30)
+
+
+def test_servers_of_your_own_are_used_instead_of_embedded_ones(
+    servers: Servers, home: Home
+) -> None:
+    ours = Home(home.path / "external").ensure()
+    for password in home.path.glob("maitred_*.password"):
+        # The roles are the server's, shared with the other tests.
+        shutil.copy(password, ours.path)
+    settings = {
+        "DATABASE_URL": servers.create_database("external", template="maitred"),
+        "REDIS_URL": servers.redis_url,
+        "MAITRED_GATEWAY_HTTP_LISTEN": "0.0.0.0:8080",
+    }
+    with running_mesh(ours, fresh=False, settings=settings) as external:
+        names = {one.name for one in external.record.processes}
+        answer = httpx.get(f"{external.gateway_url}/health")
+        assert external.gateway_url.startswith("http://127.0.0.1:")
+        refused = maitred(external, "up", "--fresh")
+
+    assert names == set(TARGETS)
+    assert answer.status_code == HTTPStatus.OK
+    assert refused.returncode == 1
+    servers.drop_database("external")

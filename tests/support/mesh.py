@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class RunningMesh:
     @property
     def gateway_url(self) -> str:
         """Such as http://127.0.0.1:43210."""
-        return f"http://{self.address('gateway', 'http')}"
+        return self.record.gateway_url
 
     @property
     def demo(self) -> Sequence[DemoTenant]:
@@ -73,8 +73,16 @@ class RunningMesh:
 
 
 @contextmanager
-def running_mesh(home: Home, *, fresh: bool = True) -> Iterator[RunningMesh]:
-    """`maitred up` with data of its own, ready and seeded, for as long as the block lasts."""
+def running_mesh(
+    home: Home, *, fresh: bool = True, settings: Mapping[str, str] | None = None
+) -> Iterator[RunningMesh]:
+    """`maitred up` with data of its own, ready and seeded, for as long as the block lasts.
+
+    Args:
+        home: the state folder, kept in the end.
+        fresh: forget the data it has.
+        settings: environment on top of the defaults.
+    """
     home.ensure()
     command = [sys.executable, "-m", "services.assembly.cli", "up", "--port", "0"]
     if fresh:
@@ -82,7 +90,7 @@ def running_mesh(home: Home, *, fresh: bool = True) -> Iterator[RunningMesh]:
     with (home.logs / "console.log").open("w") as console:
         process = subprocess.Popen(
             [*launcher("TERM", None), *command],
-            env=own_environment(home),
+            env=own_environment(home) | dict(settings or {}),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,

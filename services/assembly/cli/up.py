@@ -19,8 +19,9 @@ def up(
         bool, typer.Option("--detach", help="Return once all is ready; `maitred down` stops it.")
     ] = False,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the gateway; 0: any port for everything.")
-    ] = 8080,
+        int | None,
+        typer.Option(min=0, max=65535, help="Port of the gateway; 0: any port for everything."),
+    ] = None,
 ) -> None:
     """Start Postgres, Valkey and every target; seed the demo tenants; say how to use it all.
 
@@ -64,7 +65,7 @@ def _nothing() -> None: ...
 def _run(
     home: "Home",
     config: "AssemblyConfig",
-    port: int,
+    port: "int | None",
     report: "Report",
     tell_ready: "Callable[[], None]",
 ) -> None:

@@ -8,9 +8,10 @@ from services.orders.carts.lexicon import Lexicon
 from services.orders.carts.tokens import Token
 
 _INTRODUCED = re.compile(
-    r"(?:\b(?:my|the|under|last|first|your) name (?:is|for (?:it|that|the order) is|will be|would be|on "
-    r"(?:it|that|this|the order) (?:is|will be|should be)|should be|of)?|\bname (?:is|it|be|of)|\bnamed?|"
-    r"\bcall me|\b(?:this|it) is|\bi am|\bput (?:it|that|this) under|\bunder)$"
+    r"(?:\b(?:my|the|under|last|first|your) name (?:is|will be|would be|should be|of|"
+    r"for (?:it|that|the order) is|on (?:it|that|this|the order) (?:is|will be|should be))?|"
+    r"\bname (?:is|it|be|of)|\bnamed?|\bcall me|\b(?:this|it) is|\bi am|"
+    r"\bput (?:it|that|this) under|\bunder)$"
 )
 _LONGEST = 3
 
@@ -18,20 +19,27 @@ _LONGEST = 3
 def name_spans(tokens: Sequence[Token], text: str, lexicon: Lexicon) -> tuple[tuple[int, int], ...]:
     """Return the token ranges of guests' names, with the words that introduce them."""
     spans: list[tuple[int, int]] = []
-    for at, token in enumerate(tokens):
+    for at in range(len(tokens)):
         if spans and at < spans[-1][1]:
             continue
-        if _introduces(tokens, at) and (end := _name_end(tokens, text, at + 1, lexicon, True)):
-            spans.append((at, end))
-        elif token.norm == "for" and (end := _kin_end(tokens, at + 1, lexicon)):
-            spans.append((at, end))
-        elif token.norm == "for" and (end := _name_end(tokens, text, at + 1, lexicon, False)):
+        end = _introduced_end(tokens, text, at, lexicon)
+        if end is not None:
             spans.append((at, end))
     return tuple(spans)
 
 
+def _introduced_end(tokens: Sequence[Token], text: str, at: int, lexicon: Lexicon) -> int | None:
+    """Return where the name ends that the token introduces, if it introduces one."""
+    if _introduces(tokens, at):
+        return _name_end(tokens, text, at + 1, lexicon, introduced=True)
+    if tokens[at].norm != "for":
+        return None
+    kin = _kin_end(tokens, at + 1, lexicon)
+    return kin or _name_end(tokens, text, at + 1, lexicon, introduced=False)
+
+
 def _kin_end(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> int | None:
-    """ "for my wife": who a thing is for, where no name is said."""
+    """Return the end of "my wife": who a thing is for, where no name is said."""
     if start + 1 < len(tokens) and tokens[start].norm in {"my", "our", "his", "her", "their"}:
         return start + 2 if _may_name(tokens[start + 1], lexicon) else None
     return None
@@ -43,7 +51,7 @@ def _introduces(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _name_end(
-    tokens: Sequence[Token], text: str, start: int, lexicon: Lexicon, introduced: bool
+    tokens: Sequence[Token], text: str, start: int, lexicon: Lexicon, *, introduced: bool
 ) -> int | None:
     end = start
     while end < len(tokens) and end - start < _LONGEST and _may_name(tokens[end], lexicon):

@@ -46,10 +46,10 @@ class Entity:
 class Phrase:
     """One way to say an entity.
 
-    ``weights`` are by word and sum to ``total``; ``droppable`` words say nothing new; ``fillers`` may stand beside without adding
-    anything; of each of the ``cores`` at least one word must be said. Only a
-    name may be said in part, and a part is enough when it tells the entity from its siblings or
-    is one of their ``heads``. A category stands for every product in it.
+    ``weights`` are by word and sum to ``total``. ``droppable`` words say nothing new, ``fillers``
+    may stand beside without adding anything, and of each of the ``cores`` a word must be said.
+    Only a name may be said in part, and a part is enough when it tells the entity from its
+    siblings or is one of their ``heads``. A category stands for every product in it.
     """
 
     entity: Entity

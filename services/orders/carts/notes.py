@@ -56,15 +56,14 @@ def _leftovers(row: Row, text: str) -> Iterator[Leftover]:
     tokens = row.clause.tokens
     if row.clause.affirms or not _is_wish(row):
         return
-    for first, last in _runs(row):
-        first, last = _trimmed(row, first, last)
+    for first, last in (_trimmed(row, *run) for run in _runs(row)):
         units = row.units[first : last + 1]
         if first > last or _IN_IT.fullmatch(" ".join(u.norm for u in units)):
             continue
-        if not _says_something(row, units, first, last):
+        if not _says_something(units):
             continue
         start, end = tokens[units[0].start].start, tokens[units[-1].end - 1].end
-        owner = _owner(row, first, last)
+        owner = _owner(row, last)
         item = _is_item(row, units, first, last, owner)
         yield Leftover(start, end, text[start:end], owner, item)
 
@@ -130,7 +129,7 @@ def _trimmed(row: Row, first: int, last: int) -> tuple[int, int]:
     return first, last
 
 
-def _says_something(row: Row, units: Sequence[Unit], first: int, last: int) -> bool:
+def _says_something(units: Sequence[Unit]) -> bool:
     if any(u.is_unknown for u in units):
         return True
     strong = [u for u in units if u.norm in DEGREES and u.norm not in _WEAK_DEGREES]
@@ -141,11 +140,11 @@ def _says_something(row: Row, units: Sequence[Unit], first: int, last: int) -> b
     return not (add_on and {u.norm for u in strong} <= _AMOUNTS)
 
 
-def _owner(row: Row, first: int, last: int) -> Draft | None:
+def _owner(row: Row, last: int) -> Draft | None:
     ahead = last + 1
     while ahead < len(row.units) and row.is_modifier(ahead):
         ahead += 1
-    if row.is_product(ahead) and row.norm(last + 1) not in {","}:
+    if row.is_product(ahead) and row.norm(last + 1) != ",":
         return row.units[ahead].owner
     return row.units[last].owner
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from services.orders.carts.cart import Cart
+from services.orders.carts.discourse import Discourse
 from services.orders.carts.english import ORDINALS
 from services.orders.carts.guests import name_spans
-from services.orders.carts.lexicon import EntityKind, Lexicon
+from services.orders.carts.lexicon import Lexicon
 from services.orders.carts.linking import Mention, link
 from services.orders.carts.notes import Leftover, covered, leftovers
 from services.orders.carts.operations import apply
@@ -20,7 +21,7 @@ from services.orders.carts.reading import (
 )
 from services.orders.carts.removals import Removals
 from services.orders.carts.sentences import clauses
-from services.orders.carts.tokens import Token, tokenize, words_of
+from services.orders.carts.tokens import Token, tokenize
 from services.orders.carts.units import Row
 from services.orders.carts.working import WorkingOrder
 from services.orders.catalog.model import Catalog
@@ -98,8 +99,9 @@ class CartParser:
     def _read(self, text: str, cart: Cart, focus: Focus) -> ParseResult:
         tokens = tokenize(text)
         order = WorkingOrder(cart, self._lexicon.catalog)
-        reader = Reader(order, self._lexicon, focus, text)
-        removals = Removals(order, reader.fitting, text)
+        discourse = Discourse(order, self._lexicon, focus)
+        reader = Reader(discourse)
+        removals = Removals(order, discourse.fitting)
         mentions = _outside(link(tokens, self._lexicon), name_spans(tokens, text, self._lexicon))
         names = name_spans(tokens, text, self._lexicon)
         left: list[Leftover] = []
@@ -107,10 +109,10 @@ class CartParser:
         for clause in clauses(tokens):
             if clause.asks:
                 continue
-            row = Row(clause, mentions)
+            row = Row(clause, mentions, text)
             read.extend(u.mention for u in row.units if u.mention)
             if clause.removes:
-                reader.current = removals.read(row, reader.antecedent)
+                discourse.current = removals.read(row, discourse.antecedent)
                 continue
             reader.read(row)
             left.extend(
@@ -118,18 +120,18 @@ class CartParser:
                 for piece in leftovers(row, text)
                 if not any(tokens[a].start <= piece.start < tokens[b - 1].end for a, b in names)
             )
-        return self._result(text, cart, tokens, reader, left, read)
+        return self._result(text, cart, tokens, discourse, left, read)
 
     def _result(
         self,
         text: str,
         cart: Cart,
         tokens: tuple[Token, ...],
-        reader: Reader,
+        discourse: Discourse,
         left: list[Leftover],
         read: list[Mention],
     ) -> ParseResult:
-        refusals = [*reader.refusals, *reader.fitting.refusals]
+        refusals = [*discourse.refusals, *discourse.fitting.refusals]
         unparsed: list[TextSpan] = []
         for piece in left:
             if piece.is_item:
@@ -137,15 +139,15 @@ class CartParser:
                 unparsed.append(TextSpan(piece.start, piece.end, piece.text))
             elif piece.owner is not None:
                 piece.owner.notes.append(piece.text)
-        for modifier in reader.waiting:
+        for modifier in discourse.pending:
             start = tokens[modifier.mention.start].start
             end = tokens[modifier.mention.end - 1].end
             unparsed.append(TextSpan(start, end, text[start:end]))
-        operations = reader.order.operations()
-        named = {d.product.id for d in reader.touched if d in reader.order.drafts}
+        operations = discourse.order.operations()
+        named = {d.product.id for d in discourse.touched if d in discourse.order.drafts}
         ambiguities = (
-            *(a for a in reader.ambiguities if not named & set(a.candidate_ids)),
-            *reader.fitting.ambiguities,
+            *(a for a in discourse.ambiguities if not named & set(a.candidate_ids)),
+            *discourse.fitting.ambiguities,
         )
         return ParseResult(
             operations=operations,
@@ -154,7 +156,7 @@ class CartParser:
             ambiguities=ambiguities,
             refusals=tuple(dict.fromkeys(refusals)),
             focus=_next_focus(
-                cart, reader, operations_cart=apply(cart, operations), asked=ambiguities
+                cart, discourse, operations_cart=apply(cart, operations), asked=ambiguities
             ),
         )
 
@@ -179,9 +181,9 @@ def _confidence(
 
 
 def _next_focus(
-    cart: Cart, reader: Reader, operations_cart: Cart, asked: tuple[Ambiguity, ...]
+    cart: Cart, discourse: Discourse, operations_cart: Cart, asked: tuple[Ambiguity, ...]
 ) -> Focus:
-    draft = reader.antecedent
+    draft = discourse.antecedent
     line_id = draft.line_id if draft else ""
     if draft is not None and not line_id:
         line_id = next(
@@ -195,7 +197,7 @@ def _next_focus(
     if not line_id and operations_cart.lines:
         line_id = operations_cart.lines[-1].line_id
     if not asked:
-        homeless = ", ".join(modifier.phrase for modifier in reader.waiting)
+        homeless = ", ".join(modifier.phrase for modifier in discourse.pending)
         return Focus(line_id, pending_text="" if line_id else homeless)
     first = asked[0]
     return Focus(line_id, first.candidate_ids, first.phrase, first.pending_text)

@@ -18,10 +18,9 @@ _PRONOUN = re.compile(r"\b(?:it|that|this|that 1|this 1|the last 1|them|those)\b
 class Removals:
     """Takes things out of a working order."""
 
-    def __init__(self, order: WorkingOrder, fitting: Fitting, text: str) -> None:
+    def __init__(self, order: WorkingOrder, fitting: Fitting) -> None:
         self._order = order
         self._fitting = fitting
-        self._text = text
 
     def read(self, row: Row, antecedent: Draft | None) -> Draft | None:
         """Do what the clause says; return the draft it was about, if that is still there."""
@@ -43,15 +42,16 @@ class Removals:
     def _take_modifiers(
         self, row: Row, products: list[int], modifiers: list[int], antecedent: Draft | None
     ) -> Draft | None:
-        """Take options and add-ons off the line they are on, unless they only describe a product."""
+        """Take modifiers off the line they are on, unless they only describe a product."""
         if products and all(row.product_after(at) is not None for at in modifiers):
             return None
         target = antecedent
         for at in products:
             target = self._line_of(row.mention(at), []) or target
         for at in modifiers:
-            mention = row.mention(at)
-            assert mention is not None
+            mention = row.modifier(at)
+            if mention is None:
+                continue
             modifier = Modifier(mention, row.clause.words, negated=True)
             holder = self._holder(mention, target, bool(products)) or target
             if holder is not None and offers(holder.product, modifier):

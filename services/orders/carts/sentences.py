@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from services.orders.carts.english import CORRECTIVE
 from services.orders.carts.tokens import Token
@@ -30,17 +31,18 @@ _ORDERING = re.compile(
 _ASKING = re.compile(
     "^"
     + _GREETING
-    + r"(?:(?:do|does|did) (?:you|they|it|the|your|this|that|any|u)\b|what\b|which\b|how (?:much|many|big|"
-    r"long|large|is|are|do|does|hot|spicy|sweet|strong|late)\b|how\b.*\?$|when\b|where\b|who\b|why\b|"
-    r"is (?:there|it|this|that|the|your)\b|are (?:there|you|your|they|the|any)\b|have you\b|has the\b|any\b.*\?$|"
-    r"(?:can|could|would|will) you (?:please )?(?:tell|explain|describe|recommend|suggest|show|list|read)\b|"
+    + r"(?:(?:do|does|did) (?:you|they|it|the|your|this|that|any|u)\b|what\b|which\b|"
+    r"how (?:much|many|big|long|large|is|are|do|does|hot|spicy|sweet|strong|late)\b|how\b.*\?$|"
+    r"when\b|where\b|who\b|why\b|is (?:there|it|this|that|the|your)\b|"
+    r"are (?:there|you|your|they|the|any)\b|have you\b|has the\b|any\b.*\?$|"
+    r"(?:can|could|would|will) you (?:please )?"
+    r"(?:tell|explain|describe|recommend|suggest|show|list|read)\b|"
     r"(?:can|could|may) i (?:ask|see|know|look)\b|tell me\b|show me\b|list\b|"
     r"(?:i am |i )?(?:just )?(?:wonder|wondering|curious)\b|"
     r"i (?:want|would like|need|would love|wanted) to (?:know|ask|see|hear|find out)\b|"
     r"i (?:have|had|got) (?:a|1|another) question\b|"
-    r"(?:does|will) (?:it|that|this|the|they|these)\b|"
-    r"can (?:i|you) (?:get|have) (?:a|the) menu\b|"
-    r"(?:can|could) (?:i|you) (?:eat|pay|use)\b|"
+    r"(?:does|will) (?:it|that|this|the|they|these)\b|can (?:i|you) (?:get|have) (?:a|the) menu\b|"
+    r"(?:can|could) (?:i|you) (?:eat|pay)\b|"
     r"i (?:do not|am not) (?:know|sure) (?:what|which|if)\b)"
 )
 _TAG_QUESTION = re.compile(r"^(?:is it|is that|are you|do you) (?:ok|okay|alright|possible|mind)\b")
@@ -116,7 +118,7 @@ def clauses(tokens: Sequence[Token]) -> tuple[Clause, ...]:
     found: list[Clause] = []
     for first, last, end_mark in _sentences(tokens):
         cuts = [first, *_cuts(tokens, first, last), last]
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in pairwise(cuts):
             if any(token.is_word for token in tokens[start:end]):
                 asks = _asks(tokens, start, end, end_mark if end == last else "")
                 found.append(Clause(tuple(tokens), start, end, asks))

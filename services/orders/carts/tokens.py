@@ -90,7 +90,7 @@ def _plain(text: str) -> str:
 
 
 def _fold(character: str) -> str:
-    if character in "’‘`´":
+    if character in "\u2018\u2019\u0060\u00b4":
         return "'"
     base = unicodedata.normalize("NFKD", character)[:1].lower()
     return base if len(base) == 1 else character
@@ -106,17 +106,20 @@ def _norms(piece: str) -> tuple[str, ...]:
         return CONTRACTIONS[piece]
     if re.fullmatch(r"x\s?\d+|\d+\s?x", piece):
         return (re.sub(r"\D", "", piece),)
-    if piece.endswith("%") or piece.endswith("percent"):
+    if piece.endswith(("%", "percent")):
         return (re.sub(r"\D.*", "", piece) + "%",)
+    if "'" in piece:
+        return _opened(piece)
+    return (str(NUMBERS[piece]) if piece in NUMBERS else singular(piece),)
+
+
+def _opened(piece: str) -> tuple[str, ...]:
+    """Open a contraction, or drop a possessive."""
     for ending, opened in CONTRACTED_ENDINGS.items():
         if piece.endswith(ending) and len(piece) > len(ending):
-            return (piece[: -len(ending)], *opened)
-    if "'" in piece:
-        stem = piece.split("'")[0]
-        return (stem, "is") if stem in TAKES_IS and piece.endswith("'s") else (singular(stem),)
-    if piece in NUMBERS:
-        return (str(NUMBERS[piece]),)
-    return (singular(piece),)
+            return (piece.removesuffix(ending), *opened)
+    stem = piece.split("'", maxsplit=1)[0]
+    return (stem, "is") if stem in TAKES_IS and piece.endswith("'s") else (singular(stem),)
 
 
 def _number(norm: str) -> int | None:

@@ -64,8 +64,9 @@ class Unit:
 class Row:
     """The units of one clause, and what can be seen by looking around in them."""
 
-    def __init__(self, clause: Clause, mentions: Sequence[Mention]) -> None:
+    def __init__(self, clause: Clause, mentions: Sequence[Mention], text: str) -> None:
         self.clause = clause
+        self._text = text
         self.units: list[Unit] = []
         inside = {m.start: m for m in mentions if clause.start <= m.start and m.end <= clause.end}
         at = clause.start
@@ -112,9 +113,7 @@ class Row:
         modifier = mention.best(*MODIFIER_KINDS)
         if modifier is None:
             return sense.is_complete or self._stands_alone(at, sense.coverage)
-        if not sense.is_complete or modifier.is_complete:
-            return False
-        return True
+        return sense.is_complete and not modifier.is_complete
 
     def is_modifier(self, at: int) -> bool:
         """Whether the unit names an option, an add-on or an option group here."""
@@ -128,6 +127,38 @@ class Row:
     def mention(self, at: int) -> Mention | None:
         """Return the mention of a unit; None also beyond the row."""
         return self.units[at].mention if 0 <= at < len(self.units) else None
+
+    def modifier(self, at: int) -> Mention | None:
+        """Return the mention of a unit that names an option, add-on or group."""
+        return self.mention(at) if self.is_modifier(at) else None
+
+    def number(self, at: int) -> int | None:
+        """Return the number a unit is; None also beyond the row."""
+        return self.units[at].number if 0 <= at < len(self.units) else None
+
+    def is_unknown(self, at: int) -> bool:
+        """Whether a unit is a content word nothing explains."""
+        return 0 <= at < len(self.units) and self.units[at].is_unknown
+
+    def is_last(self, at: int) -> bool:
+        """Whether nothing follows a unit."""
+        return at + 1 == len(self.units)
+
+    def phrase(self, first: int, last: int) -> str:
+        """Return the guest's own words from one unit to another, both included."""
+        tokens = self.clause.tokens
+        start = tokens[self.units[first].start].start
+        return self._text[start : tokens[self.units[last].end - 1].end]
+
+    def text_end(self, at: int) -> int:
+        """Return the last unit of the words behind that belong to this one."""
+        last = at
+        for ahead in range(at + 1, len(self.units)):
+            if self.is_product(ahead) or self.units[ahead].number is not None:
+                break
+            if self.is_modifier(ahead):
+                last = ahead
+        return last
 
     def norm(self, at: int) -> str:
         """Return the word of a unit; empty beyond the row."""
@@ -187,7 +218,7 @@ class Row:
                 unit.mention = None
 
     def _means_otherwise(self, at: int, mention: Mention) -> bool:
-        """ "double the …", "as my sugar", "… powder" where only the first word is known."""
+        """Whether a mention is part of something else, as in "double the …" or "as my …"."""
         if self.norm(at) in MULTIPLIERS and self.norm(at + 1) == "the":
             return True
         if self.norm(at) in DEGREES and self.mention(at + 1) is not None:

@@ -55,9 +55,13 @@ class WorkingOrder:
         """Return the draft of a line of the cart."""
         return next((d for d in self.drafts if line_id and d.line_id == line_id), None)
 
-    def add(self, draft: Draft, after: Draft | None = None) -> Draft:
-        """Put a draft behind another one, or at the end."""
-        place = self.drafts.index(after) + 1 if after in self.drafts else len(self.drafts)
+    def add(self, draft: Draft, after: Draft | None = None, before: Draft | None = None) -> Draft:
+        """Put a draft behind or before another one, or at the end."""
+        place = len(self.drafts)
+        if before in self.drafts:
+            place = self.drafts.index(before)
+        elif after in self.drafts:
+            place = self.drafts.index(after) + 1
         self.drafts.insert(place, draft)
         return draft
 

@@ -1,0 +1,133 @@
+"""Modifiers named in a clause: which product they are to be put on."""
+
+from services.orders.carts.discourse import Context, Discourse
+from services.orders.carts.english import ARTICLES, DEFINITE, EVERY, MULTIPLIERS, NEGATORS
+from services.orders.carts.lexicon import EntityKind
+from services.orders.carts.linking import Mention
+from services.orders.carts.modifiers import MODIFIER_KINDS, Modifier, offers
+from services.orders.carts.units import Row
+from services.orders.carts.working import Draft
+from services.orders.catalog.model import OptionKind, Product
+
+_PREPOSITIONS = frozenset({"in", "on", "for", "to", "from", "of", "off"})
+_LESSENING = frozenset({"light", "less", "lightly", "easy"})
+
+
+class Attaching:
+    """Puts modifiers on the product they were said of, before or behind them."""
+
+    def __init__(self, discourse: Discourse) -> None:
+        self._discourse = discourse
+
+    def read(self, context: Context, at: int, mention: Mention) -> None:
+        """Do what the option, add-on or group at a unit means there."""
+        discourse, row = self._discourse, context.row
+        if self._wants_less(row, at, mention):
+            return
+        modifier = self._modifier(context, at, mention)
+        if discourse.parts and discourse.current is None:
+            discourse.parts[-1].modifiers.append(modifier)
+        elif self._waits(context, at):
+            discourse.pending.append(modifier)
+        elif (named := self._named_after(row, at)) is not None:
+            discourse.fitting.put(named, modifier)
+            discourse.speak_of(named)
+        elif (host := self._host(context, at, modifier)) is not None:
+            self._place_host(context, host, modifier)
+        elif not discourse.orphaned:
+            self._put(context.scope or self._targets(modifier), modifier)
+
+    def _put(self, targets: tuple[Draft, ...], modifier: Modifier) -> None:
+        discourse = self._discourse
+        if not targets:
+            discourse.pending.append(modifier)
+        for draft in targets:
+            if len(targets) == 1 or offers(draft.product, modifier):
+                discourse.fitting.put(draft, modifier)
+                discourse.last = (draft, modifier)
+                discourse.touch(draft)
+
+    def _modifier(self, context: Context, at: int, mention: Mention) -> Modifier:
+        row = context.row
+        count, context.count = context.count, None
+        count = count or MULTIPLIERS.get(row.norm(at - 1))
+        if not row.is_negated(at):
+            return Modifier(mention, row.phrase(at, at), count=count)
+        if row.norm(at + 1) == "free":
+            return Modifier(mention, row.phrase(at, at + 1), negated=True)
+        start = at
+        while start > 0 and row.norm(start) not in NEGATORS:
+            start -= 1
+        return Modifier(mention, row.phrase(start, at), negated=True)
+
+    def _wants_less(self, row: Row, at: int, mention: Mention) -> bool:
+        """Whether the wish is about something ("light …", "easy on the …") and not for it."""
+        words = [row.norm(k) for k in range(max(at - 3, 0), at) if row.norm(k) not in DEFINITE]
+        if words[-1:] == [] or (words[-1] not in _LESSENING and words[-2:] != ["easy", "on"]):
+            return False
+        sense = mention.best(*MODIFIER_KINDS)
+        if sense is None or sense.entity.kind is EntityKind.ADD_ON:
+            return sense is not None
+        groups = self._discourse.lexicon.catalog.groups_by_id
+        return groups[sense.entity.parent or sense.entity.id].kind is not OptionKind.ONE
+
+    def _waits(self, context: Context, at: int) -> bool:
+        """Whether the modifier belongs to a product that comes after it."""
+        row = context.row
+        ahead = row.product_after(at)
+        if ahead is None or not (context.with_open and context.placed):
+            return ahead is not None
+        start = at
+        while row.is_modifier(start - 1):
+            start -= 1
+        direct = all(row.is_modifier(k) or row.norm(k) == "of" for k in range(start, ahead))
+        opens = row.norm(start - 1) in {"and", ","} | ARTICLES
+        return direct and (opens or row.number(start - 1) is not None)
+
+    def _named_after(self, row: Row, at: int) -> Draft | None:
+        """Return the line of "… in the latte", "… for the second pizza"."""
+        if row.norm(at + 1) not in _PREPOSITIONS or row.norm(at + 2) not in DEFINITE | EVERY:
+            return None
+        mention = row.mention(at + 3) if row.is_product(at + 3) else None
+        ids = {s.entity.id for s in mention.rivals(EntityKind.PRODUCT)} if mention else set()
+        return next((d for d in self._discourse.order.drafts if d.product.id in ids), None)
+
+    def _host(self, context: Context, at: int, modifier: Modifier) -> Product | None:
+        """Return the one product an option implies: who asks for a kind means the thing."""
+        row = context.row
+        sense = modifier.mention.best(EntityKind.OPTION)
+        if sense is None or not sense.is_complete or modifier.negated or context.with_open:
+            return None
+        antecedent = self._discourse.antecedent
+        introduced = context.number is not None or row.norm(at - 1) in ARTICLES
+        if antecedent is not None and offers(antecedent.product, modifier) and not introduced:
+            return None
+        if any(row.is_product(k) for k in range(at + 1, len(row.units))):
+            return None
+        groups = {s.entity.parent for s in modifier.mention.senses if s.is_complete}
+        products = self._discourse.lexicon.catalog.products
+        hosts = [p for p in products if groups & set(p.option_group_ids)]
+        return hosts[0] if len(hosts) == 1 and hosts[0].available else None
+
+    def _place_host(self, context: Context, host: Product, modifier: Modifier) -> None:
+        discourse = self._discourse
+        number, context.number = context.number, None
+        same = [d for d in discourse.order.drafts if d.product.id == host.id]
+        if same and not context.adds and context.row.clause.corrects:
+            draft = same[-1]
+        else:
+            draft = discourse.order.add(Draft(host, number or 1))
+        discourse.name(draft)
+        discourse.place_pending(draft)
+        discourse.fitting.put(draft, modifier)
+        context.placed = True
+
+    def _targets(self, modifier: Modifier) -> tuple[Draft, ...]:
+        """Return the draft spoken of last, or the nearest one that comes in this way."""
+        discourse, draft = self._discourse, self._discourse.antecedent
+        if draft is None or offers(draft.product, modifier):
+            return (draft,) if draft else ()
+        for other in (*reversed(discourse.touched), *reversed(discourse.order.drafts)):
+            if offers(other.product, modifier):
+                return (other,)
+        return (draft,)

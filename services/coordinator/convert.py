@@ -20,9 +20,9 @@ from services.coordinator.sessions.stream import (
     OrderPlaced,
     TextSaid,
     TokensUsed,
+    ToldEvent,
     ToolCalled,
     TurnDone,
-    TurnEvent,
 )
 from services.coordinator.sessions.turn import (
     KeyReused,
@@ -218,7 +218,7 @@ def turn_messages(turns: Sequence[Turn]) -> list[turn_pb2.Turn]:
     return [turn_message(turn) for turn in turns]
 
 
-def chat_message(event: TurnEvent) -> chat_service_pb2.ChatResponse:
+def chat_message(event: ToldEvent) -> chat_service_pb2.ChatResponse:
     """An event of an answer as its contract has it."""
     match event:
         case TextSaid(text):

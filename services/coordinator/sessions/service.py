@@ -19,6 +19,7 @@ from services.chassis.rpc.server import ServicerBinding
 from services.coordinator import convert
 from services.coordinator.sessions.conversation import Conversations
 from services.coordinator.sessions.store import SessionStore
+from services.coordinator.sessions.stream import Replayed
 
 _CREATE_SESSION = "maitred.coordinator.v1.SessionService/CreateSession"
 _REPLAYED = (("idempotent-replayed", "true"),)
@@ -70,6 +71,9 @@ class ChatService(chat_service_pb2_grpc.ChatServiceServicer):
         try:
             with _told(request.session_id, key):
                 async for event in events:
+                    if isinstance(event, Replayed):
+                        await context.send_initial_metadata(_REPLAYED)
+                        continue
                     yield convert.chat_message(event)
                     begun = True
         except Exception as error:

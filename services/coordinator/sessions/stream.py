@@ -15,6 +15,11 @@ _BUFFERED = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Replayed:
+    """What follows was said before: the message came again. Only ever the first event."""
+
+
+@dataclass(frozen=True, slots=True)
 class TextSaid:
     """A piece of the answer's text."""
 
@@ -59,7 +64,8 @@ class TurnDone:
     turn: Turn
 
 
-TurnEvent = TextSaid | ToolCalled | CartChanged | OrderPlaced | TokensUsed | TurnDone
+ToldEvent = TextSaid | ToolCalled | CartChanged | OrderPlaced | TokensUsed | TurnDone
+TurnEvent = Replayed | ToldEvent
 
 
 class ListenerGone(RuntimeError):
@@ -115,6 +121,7 @@ class Listener:
 
 async def replay(turn: Turn) -> AsyncIterator[TurnEvent]:
     """The events that tell a stored turn again."""
+    yield Replayed()
     if turn.text:
         yield TextSaid(turn.text)
     yield CartChanged(turn.cart)

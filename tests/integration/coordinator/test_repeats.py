@@ -55,7 +55,12 @@ async def test_a_repeated_message_is_answered_with_the_stored_turn(guest: Guest)
     again = await guest.says(ORDERING, "once")
     assert again.turn == first.turn
     assert again.text == first.text
-    assert len((await guest.turns()).turns) == 1
+    call = guest.call(ORDERING, "once")
+    assert ("idempotent-replayed", "true") in tuple(await call.initial_metadata() or ())
+    call = guest.call("and a muffin", "another")
+    assert "idempotent-replayed" not in dict(await call.initial_metadata() or ())
+    assert [event async for event in call][-1].HasField("done")
+    assert len((await guest.turns()).turns) == 2
 
 
 async def test_a_repeated_yes_is_answered_with_the_same_order(guest: Guest) -> None:

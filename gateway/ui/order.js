@@ -13,7 +13,7 @@ export function lines(of, currency) {
 }
 
 /** A short number people can call out. */
-export const shortNumber = (order) => order.order_id.slice(-4).toUpperCase();
+export const shortNumber = (order) => order.order_id.slice(-6).toUpperCase();
 
 /** The total of a cart or an order, empty where nothing has a price. */
 export function total(of) {

@@ -1,0 +1,112 @@
+"""Valkey holds nothing that cannot be made again: its data deleted, the same ids come back."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import redis
+
+from services.assembly.demo.play import read_evening
+from services.chassis.data.outbox import PARTITIONS
+from services.chassis.data.streams import stream_key
+from tests.support.evenings import play
+from tests.support.mesh import RunningMesh, own_environment, wait_until
+
+SMALL_EVENING = read_evening()[1::6]
+
+Loss = Callable[[RunningMesh], None]
+Entries = dict[int, list[tuple[bytes, dict[bytes, bytes]]]]
+
+
+def streams(mesh: RunningMesh) -> Entries:
+    """All entries of all partitions; none while Valkey does not answer."""
+    try:
+        with redis.Redis.from_url(mesh.record.redis_url) as client:
+            return {
+                partition: entries
+                for partition in range(PARTITIONS)
+                if (entries := client.xrange(stream_key(partition)))
+            }
+    except redis.RedisError:
+        return {}
+
+
+def delete_all(mesh: RunningMesh) -> None:
+    with redis.Redis.from_url(mesh.record.redis_url) as client:
+        client.flushall()
+
+
+def lose_the_disk(mesh: RunningMesh) -> None:
+    """Valkey dies and its files with it."""
+    valkey = mesh.record.process("valkey")
+    assert valkey.pid is not None
+    # Stopped, it is not restarted before the files are gone.
+    os.kill(valkey.pid, signal.SIGSTOP)
+    shutil.rmtree(mesh.home.path / "valkey" / "appendonlydir")
+    mesh.wait_until_back(mesh.kill("valkey"))
+
+
+@contextmanager
+def relay_asleep(mesh: RunningMesh) -> Iterator[None]:
+    """The relay restores streams by itself; here it is kept from it."""
+    relay = mesh.record.process("relay")
+    assert relay.pid is not None
+    os.kill(relay.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(relay.pid, signal.SIGCONT)
+
+
+def replay(mesh: RunningMesh) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", "services.assembly.cli", "events", "replay"],
+        env=own_environment(mesh.home),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+@pytest.mark.parametrize("lose", [delete_all, lose_the_disk])
+async def test_the_relay_restores_what_was_lost(mesh: RunningMesh, lose: Loss) -> None:
+    (await play(mesh, SMALL_EVENING)).assert_nothing_lost_or_doubled()
+    before = streams(mesh)
+
+    lose(mesh)
+
+    assert before
+    wait_until(lambda: streams(mesh) == before, 60)
+
+
+@pytest.mark.parametrize("lose", [delete_all, lose_the_disk])
+async def test_a_replay_restores_what_was_lost_and_another_changes_nothing(
+    mesh: RunningMesh, lose: Loss
+) -> None:
+    (await play(mesh, SMALL_EVENING)).assert_nothing_lost_or_doubled()
+    before = streams(mesh)
+    count = sum(map(len, before.values()))
+    with relay_asleep(mesh):
+        lose(mesh)
+        assert streams(mesh) == {}
+
+        assert replay(mesh) == f"{count} events added.\n"
+        assert streams(mesh) == before
+        assert replay(mesh) == "0 events added.\n"
+        assert streams(mesh) == before
+
+
+@pytest.mark.parametrize("lose", [delete_all, lose_the_disk])
+async def test_listeners_do_not_notice_a_loss(mesh: RunningMesh, lose: Loss) -> None:
+    async def lose_all() -> None:
+        await asyncio.to_thread(lose, mesh)
+
+    account = await play(mesh, SMALL_EVENING, lose_all)
+
+    account.assert_nothing_lost_or_doubled()

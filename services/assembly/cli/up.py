@@ -6,6 +6,7 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from services.assembly.config import AssemblyConfig
     from services.assembly.demo.access import DemoTenant
@@ -123,7 +124,11 @@ def _say_running(home: "Home", report: "Report") -> None:
 def _say_how(
     home: "Home", report: "Report", gateway_url: str, tenants: "Sequence[DemoTenant]"
 ) -> None:
+    import sys
+    from pathlib import Path
+
     first = tenants[0]
+    command = _short(Path(sys.argv[0]).absolute())
     report.say("")
     for tenant in tenants:
         report.say(
@@ -134,13 +139,22 @@ def _say_how(
     report.say(
         f"  [bold]API[/]       {gateway_url}/api/v1 [dim](described at /openapi.json)[/]",
         f"    key     {first.manager_key}",
-        f"    [dim]a manager's of {first.display_name}; also in {home.demo_env}[/]",
+        f"    [dim]a manager's of {first.display_name}; also in {_short(home.demo_env)}[/]",
         "",
         "Three things to try",
-        f"  1. Open {gateway_url}/t/{first.slug} and ask for a latte with oat milk.",
-        "  2. Open a staff link beside it and watch the order arrive; move it on.",
-        f"  3. source {home.demo_env} && "
+        f"  1. Open {gateway_url}/t/{first.slug} and ask for a latte with oat milk;",
+        "     the staff's page beside it shows the order as it is placed.",
+        f"  2. {command} demo                       [dim]plays an evening of guests[/]",
+        f"  3. . {_short(home.demo_env)} && "
         'curl -H "Authorization: Bearer $MAITRED_API_KEY" $MAITRED_URL/api/v1/orders',
         "",
-        "[dim]Ctrl-C, or `maitred down`, stops everything; the data stay.[/]",
+        f"[dim]Ctrl-C, or `{command} down`, stops everything; the data stay.[/]",
     )
+
+
+def _short(path: "Path") -> str:
+    """The path as a person in this folder would type it."""
+    from pathlib import Path
+
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -30,6 +30,10 @@ UPDATE orders.orders
 SET status = $3, version = $4, update_time = $5
 WHERE tenant_id = $1 AND order_id = $2;
 
+-- name: plan_for_arguments
+-- Plans the list for the filters it is given: one plan for all of them would read every order.
+SET LOCAL plan_cache_mode = force_custom_plan;
+
 -- name: list_orders
 -- A page of the tenant's orders before order $4, newest first; of principal_id $2 unless NULL.
 SELECT order_id, principal_id, status, version, update_time, placed

@@ -108,6 +108,7 @@ class OrderStore:
     ) -> list[StoredOrder]:
         """At most `limit` orders older than `before` (None: from the newest), newest first."""
         async with self._database.tenant(tenant_id) as connection:
+            await connection.execute(_QUERIES.plan_for_arguments)
             rows = await connection.fetch(
                 _QUERIES.list_orders,
                 tenant_id,

@@ -332,3 +332,11 @@ async def test_a_process_without_redis_places_orders(
     """This service was started with a database and nothing else."""
     order = await client.order(guest(tenant_id))
     assert order.order_id
+
+
+async def test_a_key_is_printable(client: OrdersClient, tenant_id: UUID) -> None:
+    owner = guest(tenant_id)
+    quote = await client.quote(owner)
+    for key in ("a\x00b", "clé", "line\n"):
+        refused = await failure(client.place(owner, quote.quote_id, key=key))
+        assert refused.reason == "INVALID_FIELD"

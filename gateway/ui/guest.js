@@ -22,16 +22,16 @@ async function start() {
   const guest = await connect("").json("/auth/guest", { method: "POST", body: { tenant } });
   view.tenant.textContent = guest.tenant.display_name;
   document.title = `${guest.tenant.display_name} – order`;
-  await resume();
+  const resumed = await resume();
   view.composer.addEventListener("submit", submitted);
   view.text.focus();
-  hint();
+  if (!resumed) hint();
   follow();
   for (const order of await all(client, "/orders", "orders")) orders.set(order.order_id, order);
   showOrders();
 }
 
-/** Goes on with the conversation this browser had, or begins one. */
+/** Goes on with the conversation this browser had, or begins one; whether there was one. */
 async function resume() {
   session = localStorage.getItem(sessionKey()) ?? "";
   if (session) {
@@ -42,7 +42,7 @@ async function resume() {
         if (turn.text) say("agent", turn.text);
       }
       showCart(cart);
-      return;
+      return true;
     } catch (problem) {
       if (!(problem instanceof Problem) || problem.status !== 404) throw problem;
     }
@@ -51,6 +51,7 @@ async function resume() {
   localStorage.setItem(sessionKey(), session);
   showCart({});
   say("agent", "Hello! What can I get you?");
+  return false;
 }
 
 async function hint() {

@@ -10,7 +10,6 @@ A line says what was asked by route and path, never a query, a header or a body.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,7 +75,7 @@ class HttpMetrics:
 class AccessLog:
     """Writes a line a request, rendered here: a general logger takes as long as a whole RPC."""
 
-    def __init__(self, clock: Callable[[], datetime], stream: TextIO = sys.stderr) -> None:
+    def __init__(self, clock: Callable[[], datetime], stream: TextIO) -> None:
         self._clock = clock
         self._write = stream.write
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 
 from limits.aio.storage import RedisStorage
@@ -92,7 +93,7 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
         signer,
         rate_limits,
         HttpMetrics(telemetry.registry),
-        AccessLog(clock),
+        AccessLog(clock, sys.stderr),
         telemetry.tracer,
     )
     return Component(

@@ -101,7 +101,7 @@ FRAME: frozenset[str] = frozenset(
     flavored flavoured flavoring flavouring flavors flavours whatever way bit version type
     instead itself must today's later soon quick quickly real how're hows hope guys folks
     everyone people anyone someone should supposed rather wrong incorrect mistake correction
-    confirm confirmed use using pour um umm uhh ahh ya yea ye gotta got way
+    confirm confirmed help use using pour um umm uhh ahh ya yea ye gotta got way
     """.split()
 )
 

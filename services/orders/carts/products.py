@@ -25,7 +25,7 @@ class Products:
             return
         discourse.orphaned = False
         product = self._which(row, at, mention)
-        number, context.number = self._bounded(context.number), None
+        number, context.number = self._bounded(context.number, row.phrase(at, at)), None
         context.with_open = False
         if product is None:
             discourse.lose()
@@ -66,9 +66,9 @@ class Products:
         discourse.place_parts(draft)
         discourse.place_pending(draft)
 
-    def _bounded(self, number: int | None) -> int | None:
+    def _bounded(self, number: int | None, phrase: str) -> int | None:
         if number is not None and number > MAX_LINE_QUANTITY:
-            self._discourse.refusals.append(Refusal(RefusalKind.TOO_MANY, str(number)))
+            self._discourse.refusals.append(Refusal(RefusalKind.TOO_MANY, phrase))
             return MAX_LINE_QUANTITY
         return number
 

@@ -123,4 +123,4 @@ def _opened(piece: str) -> tuple[str, ...]:
 
 
 def _number(norm: str) -> int | None:
-    return int(norm) if norm.isdigit() and len(norm) <= 3 else None
+    return int(norm) if norm.isdigit() and len(norm) <= 6 else None

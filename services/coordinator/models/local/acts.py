@@ -18,6 +18,7 @@ class Act(StrEnum):
     GREET = "greet"
     THANK = "thank"
     FINISH = "finish"
+    HESITATE = "hesitate"
     SHOW_CART = "show_cart"
     SAY = "say"
 
@@ -39,7 +40,9 @@ _GREETING = re.compile(
     r"^(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|yo|sup|"
     r"how are you|how is it going|how do you do|what is up|nice to meet you|there|friend|today|"
     r"how is (?:your|the) (?:day|morning|evening)|doing|going|you|to|and|all|everyone|so far|"
-    r"this morning|this evening|team|folks|mate|buddy|for you|i am (?:good|fine|well|great)| )+$"
+    r"this morning|this evening|team|folks|mate|buddy|for you|i am (?:good|fine|well|great)|"
+    r"(?:i|we) (?:would like|want|need|would love) to (?:place an )?order(?: something| please)?|"
+    r"can (?:i|we) (?:place an )?order|(?:i am |we are )?ready to order|please| )+$"
 )
 _THANKS = re.compile(
     r"^(?:(?:ok|okay|great|oh|no|many|cool|alright|perfect|awesome|nice|well) )*"
@@ -59,16 +62,27 @@ _REJECTION = re.compile(
     r"correct|that|wrong|hang on|a|1|one|second|sec|minute|moment|just|me|let|think|still|quite|"
     r"what|i|wanted|ordered|want|said|asked|for|do|so|sir|at|all))*$"
 )
+_HESITATION = re.compile(
+    r"^(?:(?:ok|okay|oh|um+|uh+|hm+|well|so|er|ah|wait|please|sorry|just|no|yes|actually|i|let me|"
+    r"let us|need to|want to|give me|hold on|hang on|wait|think|see|check|look|about it|it over|"
+    r"a|one|1|sec|second|moment|minute|min|am|still|not|sure|yet|thinking|deciding|bit|little|"
+    r"more|time) ?)+$"
+)
 _CANCEL = re.compile(
-    r"^(?:(?:no|actually|oh|sorry|please|ok|okay|um|you know what|wait|well|just|can you|could you|"
+    r"^(?:(?:no|actually|oh|sorry|please|ok|okay|um|you know what|wait|well|just|can you|"
+    r"could you|"
     r"i want to|i would like to|let us|i will|can we|could we|i have to|i need to) )*"
-    r"(?:cancel(?: (?:it|that|this|everything|all(?: of it)?|(?:the|my|this|that) (?:whole |entire )?order))?"
-    r"|never mind(?: (?:the order|it all|everything))?|forget (?:it|about it|the (?:whole )?order|everything)|"
+    r"(?:cancel(?: (?:it|that|this|everything|all(?: of it)?|(?:the|my|this|that) (?:whole |"
+    r"entire )?order))?"
+    r"|never mind(?: (?:the order|it all|everything))?|forget (?:it|about it|the (?:whole )?order|"
+    r"everything)|"
     r"scrap (?:it|everything|the order)|start (?:over|again|from scratch)|clear (?:it|everything|"
     r"(?:the|my) (?:cart|order|basket))|empty (?:the|my) (?:cart|basket|order)|"
-    r"i (?:do not|no longer) want (?:anything|it|the order|to order)(?: (?:anymore|any more|now))?|"
+    r"i (?:do not|no longer) want (?:anything|it|the order|to order)(?: (?:anymore|any more|"
+    r"now))?|"
     r"i (?:have )?changed my mind(?: i do not want (?:anything|it))?|leave it|"
-    r"i am (?:leaving|going)(?: now)?|remove everything)(?: (?:please|thanks|thank you|sorry|then|now|all|anymore))*$"
+    r"i am (?:leaving|going)(?: now)?|remove everything)(?: (?:please|thanks|thank you|sorry|then|"
+    r"now|all|anymore))*$"
 )
 _FINISHED = re.compile(
     r"^(?:(?:no|nope|and|ok|okay|so|i think|yes|yeah|thanks|please|well) )*"
@@ -76,38 +90,74 @@ _FINISHED = re.compile(
     r"i am (?:done|finished|good|all set)|no(?:thing)? more|just that|all done|"
     r"(?:i (?:want|would like) to )?(?:check ?out|place (?:my|the) order|order now|finish|pay)|"
     r"done|ready to order|go ahead|send it|place it)"
-    r"(?: (?:for now|for me|for today|thanks|thank you|please|i think|then|to order|now|from me|thank|you))*$"
+    r"(?: (?:for now|for me|for today|thanks|thank you|please|i think|then|to order|now|from me|"
+    r"thank|you))*$"
 )
 _CART = re.compile(
-    r"\b(?:what is in (?:my|the) (?:cart|order|basket)|(?:show|read|repeat|see|check|review) (?:me )?"
-    r"(?:my|the|back|back my|back the) (?:cart|order|basket)|what (?:have|did) i (?:got|order|ordered|have)|"
-    r"what do i have|(?:my|the) (?:order|total|bill)(?: so far)?$|how much (?:is|does) (?:it|that|everything|"
-    r"my order|the total|all that|this)(?: (?:all )?(?:come to|cost|in total|altogether|all together|now|be|together|all))*$|"
+    r"\b(?:what is in (?:my|the) (?:cart|order|basket)|(?:show|read|repeat|see|check|"
+    r"review) (?:me )?"
+    r"(?:my|the|back|back my|back the) (?:cart|order|basket)|what (?:have|did) i (?:got|order|"
+    r"ordered|have)|"
+    r"what do i have|(?:my|the) (?:order|total|bill)(?: so far)?$|how much (?:is|does) (?:it|that|"
+    r"everything|"
+    r"my order|the total|all that|this)(?: (?:all )?(?:come to|cost|in total|altogether|"
+    r"all together|now|be|together|all))*$|"
     r"what is (?:my|the) (?:total|bill|order)|read (?:it|that|my order) back|what did you get)\b"
 )
 _ASKING = re.compile(
-    r"^(?:(?:hi|hello|hey|good \w+|there|ok|okay|so|oh|um|well|excuse me|please|sorry|and|but|also|"
-    r"yes|no|great|actually|friend|thanks|thank you|what is up|before i order|quick question|sure|hmm|just|"
+    r"^(?:(?:hi|hello|hey|good \w+|there|ok|okay|so|oh|um|well|excuse me|please|sorry|and|but|"
+    r"also|"
+    r"yes|no|great|actually|friend|thanks|thank you|what is up|before i order|quick question|sure|"
+    r"hmm|just|"
     r"then|first|since \w+(?: \w+){0,12}) )*"
-    r"(?:(?:do|does|did|will) (?:you|they|it|the|your|this|that|any|u|these|those)\b|what\b|which\b|how (?:much|many|"
-    r"big|long|large|small|is|are|do|does|hot|spicy|sweet|strong|late|about)\b|when\b|where\b|who\b|why\b|"
-    r"is (?:there|it|this|that|the|your|any|anything|everything)\b|are (?:there|you|your|they|the|any|these|those|all)\b|"
-    r"have you\b|has the\b|any (?:\w+ )?(?:recommendations?|suggestions?|specials?|vegan|vegetarian|chance)\b|"
-    r"(?:can|could|would|will) you (?:please )?(?:tell|explain|describe|recommend|suggest|show|list|read)\b|"
-    r"(?:can|could|may) i (?:ask|see|know|look|pay|use)\b|tell me\b|show me\b|list\b|menu\b|the menu\b|"
+    r"(?:(?:do|does|did|will) (?:you|they|it|the|your|this|that|any|u|these|those)\b|what\b|"
+    r"which\b|how (?:much|many|"
+    r"big|long|large|small|is|are|do|does|hot|spicy|sweet|strong|late|about)\b|when\b|where\b|"
+    r"who\b|why\b|"
+    r"is (?:there|it|this|that|the|your|any|anything|everything)\b|are (?:there|you|your|they|the|"
+    r"any|these|those|all)\b|"
+    r"have you\b|has the\b|any (?:\w+ )?(?:recommendations?|suggestions?|specials?|vegan|"
+    r"vegetarian|chance)\b|"
+    r"(?:can|could|would|will) you (?:please )?(?:tell|explain|describe|recommend|suggest|show|"
+    r"list|read)\b|"
+    r"(?:can|could|may) i (?:ask|see|know|look|pay|use)\b|tell me\b|show me\b|list\b|menu\b|"
+    r"the menu\b|"
     r"(?:i am |i was |i )?(?:just )?(?:wonder|wondering|curious)\b|"
     r"i (?:want|would like|need|would love|wanted) to (?:know|ask|see|hear|find out)\b|"
-    r"i (?:have|had|got) (?:a|one|another) question\b|i am (?:allergic|vegan|vegetarian|lactose|gluten)\b|"
+    r"i (?:have|had|got) (?:a|one|another) question\b|i am (?:allergic|vegan|vegetarian|lactose|"
+    r"gluten)\b|"
     r"i (?:have|got) (?:a|an) \w+ allergy\b|recommend|suggest|price|allergens?\b)"
 )
 _ORDERING_QUESTION = re.compile(
     r"^(?:(?:hi|hello|hey|ok|okay|so|and|also|please|actually|yes|no|oh|sorry|what is up|there|"
     r"good \w+|how are you|well|um) )*"
-    r"(?:(?:can|could|may|might|would) (?:i|we|you) (?:please |also |just |maybe )*(?:get|have|order|"
-    r"try|grab|add|make|do|take|buy|bring|change|switch|remove|swap|replace|put|give|cancel|use)\b|"
-    r"is it possible to (?:get|have|order|add|make|change|remove)|would it be possible|would you mind|"
+    r"(?:(?:can|could|may|might|would) (?:i|we|you) (?:please |also |just |maybe )*(?:get|have|"
+    r"order|"
+    r"try|grab|add|make|do|take|buy|bring|change|switch|remove|swap|replace|put|give|cancel|"
+    r"use)\b|"
+    r"is it possible to (?:get|have|order|add|make|change|remove)|would it be possible|"
+    r"would you mind|"
     r"do you mind|how about|what about|why do not|are you able to (?:add|make))"
 )
+
+
+_QUESTION_JOINT = re.compile(
+    r"\b(?:and|but|also) (?=(?:do|does|what|which|is there|are there|how much)\b)"
+)
+_MENU_WORDS = re.compile(
+    r"\b(?:how much|price|cost|vegan|vegetarian|gluten|allerg\w*|contain|come with)\b"
+)
+_WHOLE_MESSAGES = (
+    (Act.SHOW_CART, _CART),
+    (Act.CANCEL, _CANCEL),
+    (Act.HESITATE, _HESITATION),
+    (Act.REJECT, _REJECTION),
+    (Act.GREET, _GREETING),
+    (Act.THANK, _THANKS),
+    (Act.THANK, _FAREWELL),
+    (Act.FINISH, _FINISHED),
+)
+"""Acts that are the whole of a message, with how they are worded."""
 
 
 def read_act(text: str, awaiting_approval: bool = False, read_back: str = "") -> Reading:
@@ -116,22 +166,15 @@ def read_act(text: str, awaiting_approval: bool = False, read_back: str = "") ->
     ``awaiting_approval`` is whether the assistant's previous message read the cart back;
     ``read_back`` is that read-back.
     """
-    said = " ".join(words(text))
     question = question_in(text)
     if awaiting_approval and approves(text, read_back):
         return Reading(Act.APPROVE, _says_more(text), question)
-    if _CART.search(said) and not _says_more_than_question(text):
-        return Reading(Act.SHOW_CART, False)
-    if _CANCEL.search(said):
-        return Reading(Act.CANCEL, False)
-    if _REJECTION.search(said):
-        return Reading(Act.REJECT, False)
-    if _GREETING.search(said):
-        return Reading(Act.GREET, False)
-    if _THANKS.search(said) or _FAREWELL.search(said):
-        return Reading(Act.THANK, False)
-    if _FINISHED.search(said):
-        return Reading(Act.FINISH, False)
+    said = " ".join(words(text))
+    act = next((act for act, pattern in _WHOLE_MESSAGES if pattern.search(said)), None)
+    if act is Act.SHOW_CART and _says_more_than_question(text):
+        act = None
+    if act is not None:
+        return Reading(act, False)
     if question:
         return Reading(Act.ASK, _says_more_than_question(text), question)
     return Reading(Act.SAY, True)
@@ -146,37 +189,25 @@ def question_in(text: str) -> str:
             continue
         if _ASKING.search(said) or (asked and _is_bare_question(said)):
             return said
-        later = re.split(
-            r"\b(?:and|but|also) (?=(?:do|does|what|which|is there|are there|how much)\b)", said
-        )
-        if len(later) > 1 and _ASKING.search(later[-1]):
-            return later[-1]
+        parts = _QUESTION_JOINT.split(said)
+        if len(parts) > 1 and _ASKING.search(parts[-1]):
+            return parts[-1]
     return ""
 
 
 def _is_bare_question(said: str) -> bool:
-    return bool(
-        re.search(
-            r"\b(?:how much|price|cost|vegan|vegetarian|gluten|allerg\w*|contain|come with)\b", said
-        )
-    )
+    return _MENU_WORDS.search(said) is not None
 
 
 def _says_more_than_question(text: str) -> bool:
     """Whether a sentence or clause beside the question may be about the order."""
-    for said, _ in sentences(text):
-        parts = re.split(
-            r"\b(?:and|but|also) (?=(?:do|does|what|which|is there|are there|how much)\b)", said
-        )
-        for part in parts:
-            part = part.strip()
-            if part and not (
-                (_ASKING.search(part) and not _ORDERING_QUESTION.search(part))
-                or _GREETING.search(part)
-                or _THANKS.search(part)
-            ):
-                return True
-    return False
+    parts = [part.strip() for said, _ in sentences(text) for part in _QUESTION_JOINT.split(said)]
+    return any(part and not _is_aside(part) for part in parts)
+
+
+def _is_aside(said: str) -> bool:
+    asks = _ASKING.search(said) and not _ORDERING_QUESTION.search(said)
+    return bool(asks or _GREETING.search(said) or _THANKS.search(said))
 
 
 def _says_more(text: str) -> bool:

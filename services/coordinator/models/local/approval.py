@@ -13,48 +13,63 @@ from services.coordinator.models.local.wording import sentences, words
 _YES = re.compile(
     r"^(?:(?:oh|um|uh|ah|well|so|and|hi|hello|hey|hmm|ok|okay|alright|sure|great|perfect) )*"
     r"(?:yes+|yeah|yea|yep|yup|yah|ya|aye|affirmative|correct|exactly|absolutely|definitely|"
-    r"certainly|indeed|precisely|of course|confirmed|approved|i (?:can |do |hereby )?(?:confirm|approve|"
+    r"certainly|indeed|precisely|of course|confirmed|approved|i (?:can |do |hereby )?(?:confirm|"
+    r"approve|"
     r"agree)|positive|roger|totally|"
     r"yessir|you bet|uh huh|mhm|si)\b|\byes\b"
 )
 _BARE_YES = re.compile(
-    r"^(?:(?:oh|um|uh|ah|well|so|and|then|hmm|thanks|thank you|nice|cool|just|i see|hi|hello) )*(?:sure|ok|okay|k|alright|right|perfect|fine|good|"
+    r"^(?:(?:oh|um|uh|ah|well|so|and|then|hmm|thanks|thank you|nice|cool|just|i see|hi|"
+    r"hello) )*(?:sure|ok|okay|k|alright|right|perfect|fine|good|"
     r"great|excellent|awesome|wonderful|fantastic|amazing|lovely|brilliant|super|deal|"
-    r"done|agreed|bingo|sounds|looks|confirmed|accurate|cool|okie dokie|okey dokey|alrighty|mm hmm|yas|y|"
-    r"make it so|on point|spot on|by all means|for sure|love it|i love it|checked|everything checks)\b"
+    r"done|agreed|bingo|sounds|looks|confirmed|accurate|cool|okie dokie|okey dokey|alrighty|"
+    r"mm hmm|yas|y|"
+    r"make it so|on point|spot on|by all means|for sure|love it|i love it|checked|"
+    r"everything checks)\b"
 )
 _PHRASES = re.compile(
     r"\b(?:(?:that|it|this|everything|all|they|(?:the|my|our|this) order|you|those|these|details?|"
-    r"info|information|display|screen|both|drinks?|items?|order|(?:what|which) (?:i|you) \w+)\b(?: \w+){0,4}? "
+    r"info|information|display|screen|both|drinks?|items?|order|(?:what|which) (?:i|"
+    r"you) \w+)\b(?: \w+){0,4}? "
     r"(?:right|correct|correctly|perfect|perfectly|"
     r"good|great|fine|accurate|accurately|excellent|awesome|wonderful|ok|okay|exact|exactly|"
     r"complete|alright|set|well|as ordered|in order|works?|clear|there)\b|"
     r"(?:that|this|it|which) (?:is|was|will be|would be|should be|does)(?: \w+){0,2}? "
     r"(?:it|all|everything|one|order|mine)\b|"
-    r"(?:looks?|sounds?|seems?|appears?|looking|reads?|works?|checks?)(?: \w+){0,3} (?:good|right|correct|"
-    r"great|perfect|fine|accurate|ok|okay|excellent|awesome|wonderful|delicious|yummy|tasty|alright|"
+    r"(?:looks?|sounds?|seems?|appears?|looking|reads?|works?|checks?)(?: \w+){0,3} (?:good|right|"
+    r"correct|"
+    r"great|perfect|fine|accurate|ok|okay|excellent|awesome|wonderful|delicious|yummy|tasty|"
+    r"alright|"
     r"lovely|amazing|nice|cool|out)\b|"
-    r"(?:is|was|are|just|exactly|precisely) (?:what|exactly what|just what|precisely what) (?:i|we)\b|"
-    r"match(?:es)?\b|(?:the|my) (?:drink|one|order|item|thing) (?:i|we) (?:want|ordered|wanted)|like my order|"
-    r"go ahead|go for it|(?:place|send|submit|confirm|finali[sz]e|complete|approve|process|put|ring|"
-    r"book|make) (?:it|that|this|the order|my order|them)\b|please do|do it|ship it|proceed|spot on|"
+    r"(?:is|was|are|just|exactly|precisely) (?:what|exactly what|just what|precisely what) (?:i|"
+    r"we)\b|"
+    r"match(?:es)?\b|(?:the|my) (?:drink|one|order|item|thing) (?:i|we) (?:want|ordered|wanted)|"
+    r"like my order|"
+    r"go ahead|go for it|(?:place|send|submit|confirm|finali[sz]e|complete|approve|process|put|"
+    r"ring|"
+    r"book|make) (?:it|that|this|the order|my order|them)\b|please do|do it|ship it|proceed|"
+    r"spot on|"
     r"all (?:good|set|right|correct|there|clear|perfect|fine|great|ok|okay)|"
-    r"you (?:(?:got|have|had|took) (?:got )?(?:it|that|this|everything|the order|my order|what|all|me)|nailed|did)\b|"
+    r"you (?:(?:got|have|had|took) (?:got )?(?:it|that|this|everything|the order|my order|what|"
+    r"all|me)|nailed|did)\b|"
     r"good to go|that works|that will (?:do|be (?:it|all|everything))|works for me|"
-    r"(?:fine|good|ok|okay) (?:by|with|for) me|let us (?:do|go)|(?:looks|seems) (?:like it|that way)|"
+    r"(?:fine|good|ok|okay) (?:by|with|for) me|let us (?:do|go)|(?:looks|seems) (?:like it|"
+    r"that way)|"
     r"(?:i am|we are) (?:good|happy|ready|satisfied)|thumbs up|100%|perfect|"
     r"no (?:changes|mistakes|problems?|issues?)|nothing to change|right on|makes sense|"
     r"you are right|do it|ready to (?:go|order|pay)|i am pretty sure)\b"
 )
 _ECHO = re.compile(
-    r"^(?:(?:why|oh|well|and|indeed|thanks|thank|you) )*(?:it|that|this|they|everything|i|we|you|all of it|"
+    r"^(?:(?:why|oh|well|and|indeed|thanks|thank|you) )*(?:it|that|this|they|everything|i|we|you|"
+    r"all of it|"
     r"the order|those|these|sure)(?: \w+)? (?:is|does|are|do|am|did|have|has|will)"
     r"(?: (?:now|indeed|thanks|thank|you|please|sir|maam|so|all|it))*$"
 )
 _DOUBT = re.compile(
     r"\b(?:but|not|no|nope|nah|never|wrong|incorrect|wait|hold on|hang on|almost|nearly|"
     r"(?:one|1|a|just a|give me a) (?:sec|second|moment|minute)|maybe|perhaps|probably|i guess|"
-    r"(?:i|we) think so|might|unless|if|except|although|though|however|only thing|instead|actually|"
+    r"(?:i|we) think so|might|unless|if|except|although|though|however|only thing|instead|"
+    r"actually|"
     r"change|changed|switch|swap|replace|remove|add|cancel|forgot|forget|missing|also|"
     r"could you|can you|can i|could i|can we|could we|may i|would you|i would like|i want|i need|"
     r"before (?:you|i|we)|later|another|too|as well|should (?:be|have|say)|supposed)\b"
@@ -63,20 +78,26 @@ _LOOKING = re.compile(
     r"\b(?:let (?:me|us)|i will|i need to) (?:see|check|look|think|read|verify)\b"
 )
 _FINE_NO = re.compile(
-    r"\bno (?:changes|mistakes|errors|problems?|issues?|worries|complaints|need to change)\b(?: needed| here| required)?|"
+    r"\bno (?:changes|mistakes|errors|problems?|issues?|worries|complaints|"
+    r"need to change)\b(?: needed| here| required)?|"
     r"\b(?:and )?(?:no )?nothing (?:else|more|to change|to add|wrong)\b(?: with it)?|\bno more\b|"
-    r"\b(?:i )?(?:do|can) not (?:see|find|spot|have) (?:any|a|anything) (?:problem|mistake|error|issue|change|complaint|wrong)s?\b|"
+    r"\b(?:i )?(?:do|can) not (?:see|find|spot|have) (?:any|a|anything) (?:problem|mistake|error|"
+    r"issue|change|complaint|wrong)s?\b|"
     r"\b(?:i )?(?:can|could) not (?:wait|complain|be better|ask for more)\b|\b(?:i )?see no \w+\b|"
     r"\b(?:looks|sounds) good too\b|\bno doubt\b|\bnot bad\b|\bwhy not\b|"
-    r"\b(?:the drink|the order|what|all|everything|exactly what|just what|the one|as) (?:i|we) (?:want|wanted|would like|need|needed|ordered|asked|said)\b|"
-    r"\bi would like (?:it|that|to (?:confirm|place|order|submit|proceed))\b|\bi want (?:it|that)\b"
+    r"\b(?:the drink|the order|what|all|everything|exactly what|just what|the one|as) (?:i|"
+    r"we) (?:want|wanted|would like|need|needed|ordered|asked|said)\b|"
+    r"\bi would like (?:it|that|to (?:confirm|place|order|submit|proceed))\b|\bi want (?:it|"
+    r"that)\b"
 )
 _SETTLED = re.compile(
-    r"\bno (?:changes|mistakes|errors|problems?|issues?|complaints)\b|\bnothing (?:to change|wrong)\b|"
+    r"\bno (?:changes|mistakes|errors|problems?|issues?|complaints)\b|\bnothing (?:to change|"
+    r"wrong)\b|"
     r"\bsee no \w+\b|\bnot (?:see|find|spot) (?:any|a|anything) \w+\b"
 )
 _NO_BUT_RIGHT = re.compile(
-    r"^(?:no|nope|nah) (?:no )?(?:(?:that|it|this|everything|all|you|looks|sounds|all is)(?: \w+){0,3}? )?"
+    r"^(?:no|nope|nah) (?:no )?(?:(?:that|it|this|everything|all|you|looks|sounds|"
+    r"all is)(?: \w+){0,3}? )?"
     r"(?:right|correct|perfect|good|great|fine|accurate)\b"
 )
 _ASKED_TO_PLACE = re.compile(
@@ -84,33 +105,34 @@ _ASKED_TO_PLACE = re.compile(
 )
 _PLACING = re.compile(r"\bplace (?:it|that|this|them|the order|my order|order)\b")
 _PLEASANTRY = re.compile(
-    r"\bgood (?:morning|afternoon|evening|day|night)\b|\bhave a \w+ (?:day|one|evening|night|weekend)\b"
+    r"\bgood (?:morning|afternoon|evening|day|night)\b|\bhave a \w+ (?:day|one|evening|night|"
+    r"weekend)\b"
 )
 _QUESTION = re.compile(
     r"^(?:do(?! it\b)|does|did|is|are|can|could|what|which|how|when|where|who|why|may) \w+"
 )
 _POLITE_REQUEST = re.compile(r"\b(?:can|could|may) (?:i|we|you)\b")
 _SPELLINGS = (
-    "correct perfect perfectly accurate excellent awesome everything great looks right exactly order "
-    "absolutely definitely confirm fine sounds appears good thanks wonderful alright okay"
+    "correct perfect perfectly accurate excellent awesome everything great looks right exactly "
+    "order absolutely definitely confirm fine sounds appears good thanks wonderful alright okay"
 ).split()
 _FILLER = frozenset(
     """
-    a about again ahead all alright am an and are as at be been before by bye can check checking cheers
-    confirm confirmed correct correctly dear detail details did display displayed do does done
-    double everything exact exactly for friend from fine get go going good got great has have
-    have here i in indeed is it item items just know let like look looking looks lot love lovely maam mate
-    me mine much my need now of oh ok okay on one order ordered our out over perfect
-    perfectly please pretty quite really right screen see seem seems send sent should sir so sound
-    sounds specified sure sweet taking thank thanks that the them then there these they thing
-    things this those to totally tasty up us very want wanted was we well what which will with
-    wonderful would wow yay yeah yep yes you your awesome excellent fantastic cool amazing brilliant
-    super accurate complete appears um uh ah hmm k deal 100% nailed clear happy hear hearing appreciate
-    drink drinks food meal think believe see saw checked checks match matches matched both
-    nice mm yas y okie dokie okey dokey point spot bingo means beans like by on
-    info information change changes display agreed percent love hurry certain certainly
-    beautiful fabulous delicious yummy ready set submit put
-    through work works time again man buddy dude
+    a about again ahead all alright am an and are as at be been before by bye can check checking
+    cheers confirm confirmed correct correctly dear detail details did display displayed do does
+    done double everything exact exactly for friend from fine get go going good got great has
+    have have here i in indeed is it item items just know let like look looking looks lot love
+    lovely maam mate me mine much my need now of oh ok okay on one order ordered our out over
+    perfect perfectly please pretty quite really right screen see seem seems send sent should
+    sir so sound sounds specified sure sweet taking thank thanks that the them then there these
+    they thing things this those to totally tasty up us very want wanted was we well what which
+    will with wonderful would wow yay yeah yep yes you your awesome excellent fantastic cool
+    amazing brilliant super accurate complete appears um uh ah hmm k deal 100% nailed clear
+    happy hear hearing appreciate drink drinks food meal think believe see saw checked checks
+    match matches matched both nice mm yas y okie dokie okey dokey point spot bingo means beans
+    like by on info information change changes display agreed percent love hurry certain
+    certainly beautiful fabulous delicious yummy ready set submit put through work works time
+    again man buddy dude
     """.split()
 )
 

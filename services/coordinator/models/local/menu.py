@@ -10,12 +10,12 @@ from services.coordinator.models.local.wording import words
 
 _SMALL = frozenset(
     """
-    a an the of and or with in on for to is are do does you your i me my we it that this any some have
-    has what which kind kinds type types sort sorts how much many can could would tell about there get
-    guys here please want know wondering wonder offer carry serve sell got available today be if like
-    just hi hello hey good morning so think s who they them their use add free make made one
-    assortment assortments choice choices option options selection menu price cost come comes else
-    different all also ok let us see
+    a an the of and or with in on for to is are do does you your i me my we it that this any
+    some have has what which kind kinds type types sort sorts how much many can could would tell
+    about there get guys here please want know wondering wonder offer carry serve sell got
+    available today be if like just hi hello hey good morning so think s who they them their use
+    add free make made one assortment assortments choice choices option options selection menu
+    price cost come comes else different all also ok let us see
     """.split()
 )
 _CLOSE = 84.0
@@ -23,18 +23,28 @@ _CLOSE = 84.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Parts of the menu; ``is_loose`` when items share only a word with the question."""
+    """Parts of the menu. ``is_loose`` when items share only a word with the question.
+
+    ``exact_values`` are options and add-ons whose whole name was said, ``values`` others that
+    share a word with the question.
+    """
 
     items: tuple[Item, ...] = ()
+    exact_values: tuple[Value, ...] = ()
     values: tuple[Value, ...] = ()
     groups: tuple[Group, ...] = ()
     categories: tuple[str, ...] = ()
     is_loose: bool = False
 
     @property
+    def all_values(self) -> tuple[Value, ...]:
+        """The options and add-ons, those named in full first."""
+        return (*self.exact_values, *self.values)
+
+    @property
     def anything(self) -> bool:
         """Whether the question is about something on the menu."""
-        return bool(self.items or self.values or self.groups or self.categories)
+        return bool(self.items or self.all_values or self.groups or self.categories)
 
 
 def find(question: str, menu: MenuView) -> Found:
@@ -46,14 +56,15 @@ def find(question: str, menu: MenuView) -> Found:
     groups = tuple(
         g for g in (*menu.groups, *menu.choices) if _names_any((g.name, *g.synonyms), asked)
     )
-    values = _values(asked, menu)
     categories = tuple(
         dict.fromkeys(i.category for i in menu.items if _names_any((i.category,), asked))
     )
+    exact, near = _values(asked, menu)
     if named:
-        return Found(named, values if not _all_said(named, asked) else (), groups, categories)
+        beside = not _all_said(named, asked)
+        return Found(named, exact if beside else (), near if beside else (), groups, categories)
     loose = tuple(i for i in menu.items if set(asked) & _item_words(i))
-    return Found(loose, values, groups, categories, is_loose=True)
+    return Found(loose, exact, near, groups, categories, is_loose=True)
 
 
 def _named_items(asked: list[str], menu: MenuView) -> tuple[Item, ...]:
@@ -68,12 +79,22 @@ def _named_items(asked: list[str], menu: MenuView) -> tuple[Item, ...]:
     )
 
 
-def _values(asked: list[str], menu: MenuView) -> tuple[Value, ...]:
+def _values(asked: list[str], menu: MenuView) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
+    """Options and add-ons named in full, the longest names only; else those sharing a word."""
     pool = [*(o for g in (*menu.groups, *menu.choices) for o in g.options), *menu.add_ons]
-    whole = [v for v in pool if any(_within(_stems(n), asked) for n in (v.name, *v.synonyms))]
-    if whole:
-        return _distinct(whole)
-    return _distinct(v for v in pool if set(asked) & set(_stems(v.name)))
+    hits = [
+        (value, max((n for n in _value_names(value) if _within(n, asked)), key=len, default=()))
+        for value in pool
+    ]
+    longest = max((len(name) for _, name in hits), default=0)
+    exact = _distinct(v for v, name in hits if name and len(name) == longest)
+    if exact:
+        return exact, ()
+    return (), _distinct(v for v in pool if set(asked) & set(_stems(v.name)))
+
+
+def _value_names(value: Value) -> list[tuple[str, ...]]:
+    return [_stems(name) for name in (value.name, *value.synonyms)]
 
 
 def _distinct(values: Iterable[Value]) -> tuple[Value, ...]:
@@ -86,7 +107,7 @@ def _all_said(items: Iterable[Item], asked: list[str]) -> bool:
 
 
 def _item_words(item: Item) -> set[str]:
-    texts = (item.name, item.category, item.description, *(v for _, v in item.attributes))
+    texts = (item.name, item.category, *(v for _, v in item.attributes))
     return {stem for text in texts for stem in _stems(text)}
 
 

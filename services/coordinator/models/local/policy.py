@@ -152,6 +152,8 @@ def _reply(reading: Reading, said: str, memory: Memory) -> Step:
     match reading.act:
         case Act.REJECT if has_cart:
             return Say(replies.ASK_FOR_CHANGE, Memory(Asked.CHANGE, memory.read_back))
+        case Act.HESITATE:
+            text = replies.TAKE_YOUR_TIME
         case Act.GREET:
             text = "Hello!" if has_cart else replies.GREETING
         case Act.THANK | Act.REJECT:

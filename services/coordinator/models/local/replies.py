@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from services.coordinator.sessions.cart import Cart, CartLine
 
 GREETING = "Hello! What can I get you?"
+TAKE_YOUR_TIME = "Take your time."
 THANKS = "You're welcome!"
 ASK_FOR_ORDER = "What would you like to order?"
 ASK_FOR_CHANGE = "No problem. What should I change?"

@@ -18,7 +18,11 @@ _SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
 
 def words(text: str) -> list[str]:
     """Return the words in lower case, contractions opened, punctuation dropped."""
-    plain = re.sub(r"[’‘`´]", "'", text.lower()).replace("👍", " yes ").replace("👌", " ok ")
+    plain = (
+        re.sub("[\u2018\u2019\u0060\u00b4]", "'", text.lower())
+        .replace("👍", " yes ")
+        .replace("👌", " ok ")
+    )
     for short, long in _CONTRACTIONS:
         plain = re.sub(rf"\b{re.escape(short)}\b", long, plain)
     for ending, long in _ENDINGS:

@@ -51,9 +51,10 @@ class Home:
             # One by one: `parents=True` would leave the parents open to everyone.
             for folder in (*reversed(self.path.parents), self.path, self.logs):
                 folder.mkdir(mode=0o700, exist_ok=True)
-        if not os.access(self.logs, os.R_OK | os.W_OK | os.X_OK):
+        # Root could write anywhere, but what it leaves behind the owner could not use.
+        if not self.logs.exists() or self.path.stat().st_uid != os.geteuid():
             raise Refusal(
-                f"{self.path} cannot be written by this user: run as its owner, "
+                f"{self.path} belongs to another user: run as its owner, "
                 "or set MAITRED_HOME to a folder of your own."
             )
         return self

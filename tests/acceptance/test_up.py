@@ -21,10 +21,10 @@ from tests.support.servers import Servers
 TARGETS = ["relay", "orders", "coordinator", "gateway"]
 
 
-def maitred(mesh: RunningMesh, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def maitred(home: Home, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "services.assembly.cli", *arguments],
-        env=own_environment(mesh.home) | {"COLUMNS": "200"},
+        env=own_environment(home) | {"COLUMNS": "200"},
         capture_output=True,
         text=True,
         check=False,
@@ -80,7 +80,7 @@ def test_data_outlive_the_kill_of_their_server(mesh: RunningMesh) -> None:
 
 
 def test_status_lists_every_process(mesh: RunningMesh) -> None:
-    shown = maitred(mesh, "status")
+    shown = maitred(mesh.home, "status")
 
     assert shown.returncode == 0
     for one in mesh.record.processes:
@@ -89,7 +89,7 @@ def test_status_lists_every_process(mesh: RunningMesh) -> None:
 
 
 def test_a_second_up_says_where_the_first_one_is(mesh: RunningMesh) -> None:
-    said = maitred(mesh, "up")
+    said = maitred(mesh.home, "up")
 
     assert said.returncode == 0
     assert f"pid {mesh.record.pid}" in said.stdout
@@ -97,12 +97,12 @@ def test_a_second_up_says_where_the_first_one_is(mesh: RunningMesh) -> None:
 
 
 def test_migrate_finds_the_running_mesh_at_head(mesh: RunningMesh) -> None:
-    assert maitred(mesh, "migrate").stdout == "Every schema is at its newest revision.\n"
+    assert maitred(mesh.home, "migrate").stdout == "Every schema is at its newest revision.\n"
 
 
 def test_a_token_is_taken_by_the_services(mesh: RunningMesh) -> None:
-    token = maitred(mesh, "token", "--role", "staff", "--tenant", mesh.demo[1].slug)
-    refused = maitred(mesh, "token", "--role", "emperor")
+    token = maitred(mesh.home, "token", "--role", "staff", "--tenant", mesh.demo[1].slug)
+    refused = maitred(mesh.home, "token", "--role", "emperor")
 
     assert token.stdout.count(".") == 2
     assert refused.returncode == 1
@@ -139,6 +139,21 @@ def test_a_killed_supervisor_takes_everything_along_and_can_be_replaced(mesh: Ru
         wait_until(lambda: not any(is_running(pid) for pid in pids), 30)
 
 
+def test_a_detached_mesh_outlives_its_command_until_it_is_taken_down(home: Home) -> None:
+    detached = Home(home.path / "second")
+    started = maitred(detached, "up", "--detach", "--port", "0")
+    record = read_record(detached)
+    stopped = maitred(detached, "down")
+
+    assert started.returncode == 0, started.stderr
+    assert record is not None
+    assert record.ready
+    assert record.gateway_url in started.stdout
+    assert stopped.stdout.startswith("Stopped.")
+    assert maitred(detached, "status").returncode == 3
+    assert maitred(detached, "down").stdout == "Nothing is running.\n"
+
+
 def test_servers_of_your_own_are_used_instead_of_embedded_ones(
     servers: Servers, home: Home
 ) -> None:
@@ -155,7 +170,7 @@ def test_servers_of_your_own_are_used_instead_of_embedded_ones(
         names = {one.name for one in external.record.processes}
         answer = httpx.get(f"{external.gateway_url}/health")
         assert external.gateway_url.startswith("http://127.0.0.1:")
-        refused = maitred(external, "up", "--fresh")
+        refused = maitred(external.home, "up", "--fresh")
 
     assert names == set(TARGETS)
     assert answer.status_code == HTTPStatus.OK

@@ -6,8 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 import redis
@@ -16,7 +15,7 @@ from services.assembly.demo.play import read_evening
 from services.chassis.data.outbox import PARTITIONS
 from services.chassis.data.streams import stream_key
 from tests.support.evenings import play
-from tests.support.mesh import RunningMesh, own_environment, wait_until
+from tests.support.mesh import RunningMesh, own_environment, paused, wait_until
 
 SMALL_EVENING = read_evening()[1::6]
 
@@ -52,18 +51,6 @@ def lose_the_disk(mesh: RunningMesh) -> None:
     mesh.wait_until_back(mesh.kill("valkey"))
 
 
-@contextmanager
-def relay_asleep(mesh: RunningMesh) -> Iterator[None]:
-    """The relay restores streams by itself; here it is kept from it."""
-    relay = mesh.record.process("relay")
-    assert relay.pid is not None
-    os.kill(relay.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(relay.pid, signal.SIGCONT)
-
-
 def replay(mesh: RunningMesh) -> str:
     return subprocess.run(
         [sys.executable, "-m", "services.assembly.cli", "events", "replay"],
@@ -92,7 +79,8 @@ async def test_a_replay_restores_what_was_lost_and_another_changes_nothing(
     (await play(mesh, SMALL_EVENING)).assert_nothing_lost_or_doubled()
     before = streams(mesh)
     count = sum(map(len, before.values()))
-    with relay_asleep(mesh):
+    # The relay would restore them by itself.
+    with paused(mesh, "relay"):
         lose(mesh)
         assert streams(mesh) == {}
 

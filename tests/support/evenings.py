@@ -71,10 +71,9 @@ class Ledger:
             found.append(LoggedEvent(cursor, event["id"], data["order_id"], data["status"]))
         return found
 
-    def waiting(self) -> int:
-        """Events that are not in the log yet."""
-        ((count,),) = self._rows("SELECT count(*) FROM events.outbox")
-        return int(count)
+    def wait_until_logged(self) -> None:
+        """Returns once every event is in the log; fails after a minute."""
+        wait_until(lambda: not self._rows("SELECT 1 FROM events.outbox LIMIT 1"), CATCH_UP_S)
 
     def _rows(self, query: str, *arguments: object) -> list[tuple[str, ...]]:
         with psycopg.connect(self.database_url) as connection:
@@ -185,7 +184,7 @@ async def play(
 async def _account(
     ledger: Ledger, tenant: DemoTenant, before: set[str], listener: Listener
 ) -> TenantAccount:
-    await asyncio.to_thread(wait_until, lambda: not ledger.waiting(), CATCH_UP_S)
+    await asyncio.to_thread(ledger.wait_until_logged)
     logged = ledger.events(tenant.tenant_id, listener.after)
     if logged:
         await listener.until(logged[-1].cursor)

@@ -105,6 +105,18 @@ def running_mesh(
         process.wait()
 
 
+@contextmanager
+def paused(mesh: RunningMesh, name: str) -> Iterator[None]:
+    """A process of the mesh does nothing while the block lasts."""
+    process = mesh.record.process(name)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+
+
 def own_environment(home: Home) -> dict[str, str]:
     """This process's environment without any setting of ours but the state folder."""
     inherited = {

@@ -25,10 +25,10 @@ class Attaching:
         if self._wants_less(row, at, mention):
             return
         modifier = self._modifier(context, at, mention)
-        if discourse.parts and discourse.current is None:
-            discourse.parts[-1].modifiers.append(modifier)
-        elif self._waits(context, at):
+        if self._waits(context, at):
             discourse.pending.append(modifier)
+        elif discourse.parts and discourse.current is None:
+            discourse.parts[-1].modifiers.append(modifier)
         elif (named := self._named_after(row, at)) is not None:
             discourse.fitting.put(named, modifier)
             discourse.speak_of(named)

@@ -219,24 +219,38 @@ class Row:
 
     def _means_otherwise(self, at: int, mention: Mention) -> bool:
         """Whether a mention is part of something else, as in "double the …" or "as my …"."""
-        if self.norm(at) in MULTIPLIERS and self.norm(at + 1) == "the":
-            return True
-        if self.norm(at) in DEGREES and self.mention(at + 1) is not None:
-            return True
-        if self.norm(at) in FRAME and mention.best(EntityKind.CHOICE) is None:
+        is_choice = mention.best(EntityKind.CHOICE) is not None
+        if self.norm(at) in FRAME and not is_choice:
             return not self._is_determined(at)
+        return (
+            (is_choice and self._is_verbal(at))
+            or (self.norm(at) in MULTIPLIERS and self.norm(at + 1) == "the")
+            or (self.norm(at) in DEGREES and self.mention(at + 1) is not None)
+            or self._is_compared(at, mention)
+            or self._is_compound(at, mention)
+            or self._is_bare_head(at, mention)
+        )
+
+    def _is_compared(self, at: int, mention: Mention) -> bool:
+        """Whether it only says what something else stands for: "… as my …"."""
         before = at - 1
         while self.norm(before) in DEFINITE | ARTICLES:
             before -= 1
-        if self.norm(before) == "as" and self.norm(before - 1) not in {"same", "well"}:
-            return mention.best(EntityKind.ADD_ON) is not None
-        followed = at + 1 < len(self.units) and self.units[at + 1].is_unknown
-        if followed and self.product_after(at) is None:
-            known = mention.best(*MODIFIER_KINDS) or mention.senses[0]
-            named_beside = self.norm(before) in {"with", "and", "add", "extra"}
-            is_product = known.entity.kind is EntityKind.PRODUCT
-            return not known.is_complete or (is_product and named_beside and before == at - 1)
-        return self._is_bare_head(at, mention)
+        compared = self.norm(before) == "as" and self.norm(before - 1) not in {"same", "well"}
+        return compared and mention.best(EntityKind.ADD_ON) is not None
+
+    def _is_compound(self, at: int, mention: Mention) -> bool:
+        """Whether the unknown word behind makes another thing of it, as "powder" does."""
+        if not self.is_unknown(at + 1) or self.product_after(at) is not None:
+            return False
+        known = mention.best(*MODIFIER_KINDS) or mention.senses[0]
+        beside = self.norm(at - 1) in {"with", "and", "add", "extra"}
+        return not known.is_complete or (known.entity.kind is EntityKind.PRODUCT and beside)
+
+    def _is_verbal(self, at: int) -> bool:
+        """Whether "to go" and the like are said of what follows, as in "to go with the …"."""
+        before = self.norm(at - 1) in {"like", "want", "love", "going", "have", "will"}
+        return before and self.norm(at + 1) in {"with", "for"}
 
     def _is_determined(self, at: int) -> bool:
         before = self.norm(at - 1)

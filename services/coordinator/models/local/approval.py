@@ -95,11 +95,7 @@ _SETTLED = re.compile(
     r"wrong)\b|"
     r"\bsee no \w+\b|\bnot (?:see|find|spot) (?:any|a|anything) \w+\b"
 )
-_NO_BUT_RIGHT = re.compile(
-    r"^(?:no|nope|nah) (?:no )?(?:(?:that|it|this|everything|all|you|looks|sounds|"
-    r"all is)(?: \w+){0,3}? )?"
-    r"(?:right|correct|perfect|good|great|fine|accurate)\b"
-)
+_OPENS_WITH_NO = re.compile(r"^(?:no|nope|nah|not)\b")
 _ASKED_TO_PLACE = re.compile(
     r"\b(?:can|could|will|would) you (?:please )?(?:place|send|submit|confirm|process|put)\b"
 )
@@ -157,8 +153,8 @@ def _joined(text: str) -> str:
 
 def _verdict(said: str, asked: bool, allowed: set[str] | frozenset[str]) -> bool | None:
     """True for a yes, False for a doubt, None for neither."""
-    if _NO_BUT_RIGHT.search(said) and not asked:
-        return True
+    if _OPENS_WITH_NO.search(said):
+        return False
     said = _PLEASANTRY.sub(" ", said).strip()
     cleared = _FINE_NO.sub(" ", said)
     settled = _SETTLED.search(said) is not None

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import redis.asyncio
-
 from services.chassis.data.outbox import PARTITIONS
 from services.chassis.data.postgres import Database
-from services.chassis.data.streams import decode, last_seq, stream_key
+from services.chassis.data.redis_client import open_redis
+from services.chassis.data.streams import decode, last_seqs, stream_key
 from services.relay.config import RelayConfig
 from services.relay.publisher import Publisher
 from services.relay.store import EventStore
@@ -28,11 +27,12 @@ async def tail_streams(
         follow: wait for more for ever; otherwise return at the end.
         write: gets the lines.
     """
-    async with redis.asyncio.Redis.from_url(redis_url) as connection:
+    async with open_redis(redis_url) as connection:
         client: Any = connection
         partitions = {stream_key(partition).encode(): partition for partition in range(PARTITIONS)}
+        ends = await last_seqs(client, range(PARTITIONS))
         positions: dict[bytes, bytes | str] = {
-            key: f"{0 if from_start else await last_seq(client, partition)}-0"
+            key: f"{0 if from_start else ends[partition]}-0"
             for key, partition in partitions.items()
         }
         while True:
@@ -57,7 +57,7 @@ async def replay_log(database_url: str, redis_url: str) -> int:
     retention = timedelta(seconds=RelayConfig().stream_retention_s)
     async with (
         Database.connect(database_url, max_size=1) as database,
-        redis.asyncio.Redis.from_url(redis_url) as client,
+        open_redis(redis_url) as client,
     ):
         store = EventStore(database, "replay")
         publisher = Publisher(client, store, lambda: datetime.now(UTC), retention)

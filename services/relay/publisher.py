@@ -7,6 +7,7 @@ what is missing is added. A stream that cannot be continued without a hole is re
 key and renamed, which readers never see half done.
 """
 
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -15,10 +16,11 @@ from typing import Any
 import redis.asyncio
 import structlog
 
-from services.chassis.data.streams import StreamEvent, last_seq, stream_key
+from services.chassis.data.streams import StreamEvent, last_seqs, stream_key
 from services.relay.store import EventStore
 
 _BATCH = 1000
+_REBUILD_S = 3600
 
 # KEYS[1] stream; ARGV[1] the number its last entry must have; then seq, e, t, p, y per entry.
 # Returns -1 when all were added, otherwise the number the stream ends with, and nothing was.
@@ -53,7 +55,6 @@ class Publisher:
     ) -> None:
         # The stubs type answers for every protocol and decoding at once.
         self._client: Any = client
-        self._continue = client.register_script(_CONTINUE)
         self._store = store
         self._clock = clock
         self._retention = retention
@@ -64,25 +65,26 @@ class Publisher:
         Raises:
             RedisError, OSError: Redis does not answer; `reconcile` adds what is missing later.
         """
+        batches = [
+            list(group) for _, group in groupby(events, key=lambda event: event.cursor.partition)
+        ]
         added = 0
-        for partition, group in groupby(events, key=lambda event: event.cursor.partition):
-            batch = list(group)
-            if await self._continued(partition, batch):
+        for batch, continued in zip(batches, await self._continued(batches), strict=True):
+            if continued:
                 added += len(batch)
             else:
-                added += await self.reconcile([partition])
+                added += await self.reconcile([batch[0].cursor.partition])
         return added
 
     async def reconcile(self, partitions: Iterable[int]) -> int:
         """Makes streams agree with the log; returns how many entries were added."""
         return sum([await self._reconcile(partition) for partition in partitions])
 
-    async def heal(self, partitions: Iterable[int]) -> int:
+    async def heal(self, partitions: Sequence[int]) -> int:
         """Reconciles those streams that do not end where the log does; entries added."""
         heads = await self._store.heads()
-        return await self.reconcile(
-            [one for one in partitions if await last_seq(self._client, one) != heads[one]]
-        )
+        ends = await last_seqs(self._client, partitions)
+        return await self.reconcile([one for one in partitions if ends[one] != heads[one]])
 
     async def trim(self, partitions: Iterable[int]) -> None:
         """Removes entries older than retention."""
@@ -94,7 +96,7 @@ class Publisher:
 
     async def _reconcile(self, partition: int) -> int:
         head = (await self._store.heads())[partition]
-        last = await last_seq(self._client, partition)
+        last = (await last_seqs(self._client, [partition]))[partition]
         entries = await self._client.xrange(stream_key(partition), "-", "+", count=1)
         # Where the stream begins, or would begin if it were continued.
         first = int(entries[0][0].partition(b"-")[0]) if entries else last + 1
@@ -114,7 +116,7 @@ class Publisher:
         added = 0
         while last < head:
             events = await self._store.read_log(partition, last, _BATCH)
-            if not events or not await self._continued(partition, events):
+            if not events or not all(await self._continued([events])):
                 break
             added += len(events)
             last = events[-1].cursor.seq
@@ -126,8 +128,12 @@ class Publisher:
         if head == 0:
             await self._client.delete(key)
             return 0
-        fresh = f"{key}:rebuilt"
-        await self._client.delete(fresh)
+        # Nobody else's, and gone by itself if this is as far as it came.
+        fresh = f"{key}:{secrets.token_hex(8)}"
+        # An empty stream that knows the number it begins after.
+        await self._client.xadd(fresh, {b"e": b""}, id=f"{oldest - 1}-1")
+        await self._client.xtrim(fresh, maxlen=0, approximate=False)
+        await self._client.expire(fresh, _REBUILD_S)
         added, last = 0, oldest - 1
         while events := await self._store.read_log(partition, last, _BATCH):
             pipeline = self._client.pipeline(transaction=False)
@@ -136,19 +142,18 @@ class Publisher:
             await pipeline.execute()
             added += len(events)
             last = events[-1].cursor.seq
-        if added == 0:
-            # Nothing recent enough: an empty stream that still knows its last number.
-            await self._client.xadd(fresh, {b"e": b""}, id=f"{head}-0")
-            await self._client.xtrim(fresh, maxlen=0, approximate=False)
-        await self._client.rename(fresh, key)
+        put = self._client.pipeline(transaction=True)
+        await put.persist(fresh).rename(fresh, key).execute()
         _log.info("stream.rebuilt", partition=partition, added=added, head=head)
         return added
 
-    async def _continued(self, partition: int, events: Sequence[StreamEvent]) -> bool:
-        """Adds events if the stream ends right before them; whether it did."""
-        arguments: list[bytes | int] = [events[0].cursor.seq - 1]
-        for event in events:
-            arguments.append(event.cursor.seq)
-            arguments.extend(event.fields().values())
-        answer = await self._continue(keys=[stream_key(partition)], args=arguments)
-        return int(answer) == -1
+    async def _continued(self, batches: Sequence[Sequence[StreamEvent]]) -> list[bool]:
+        """Adds each batch, of one partition, if its stream ends right before it; whether it did."""
+        pipeline = self._client.pipeline(transaction=False)
+        for batch in batches:
+            arguments: list[bytes | int] = [batch[0].cursor.seq - 1]
+            for event in batch:
+                arguments.append(event.cursor.seq)
+                arguments.extend(event.fields().values())
+            pipeline.eval(_CONTINUE, 1, stream_key(batch[0].cursor.partition), *arguments)
+        return [int(answer) == -1 for answer in await pipeline.execute()]

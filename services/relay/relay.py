@@ -1,8 +1,8 @@
-"""The relay's life: hold partitions, move what was committed, publish it, heal and trim streams."""
+"""The relay's life: hold partitions, move what was committed, keep streams and log in step."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -11,20 +11,25 @@ from redis.exceptions import RedisError
 
 from services.chassis.data.leases import RENEW_EVERY_S
 from services.chassis.data.outbox import CHANNEL
+from services.chassis.data.streams import StreamEvent
 from services.relay.config import RelayConfig
 from services.relay.metrics import RelayMetrics
 from services.relay.publisher import Publisher
 from services.relay.store import EventStore
 
-# A relay that lost its database knows nothing; it begins again.
 FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 _RETRY_S = 0.25
+_BATCHES_AHEAD = 4
 
 _log = structlog.get_logger(__name__)
 
 
 class Relay:
-    """One relay process. Any number may run: a partition is moved by whoever holds its lease."""
+    """One relay process. Any number may run: a partition is moved by whoever holds its lease.
+
+    Moving and publishing are loops of their own, so that Redis, slow or away, never holds up the
+    outbox.
+    """
 
     def __init__(
         self,
@@ -40,9 +45,10 @@ class Relay:
         self._metrics = metrics
         self._clock = clock
         self._held: dict[int, int] = {}
+        # Partitions whose stream must be compared with the log before anything is added.
+        self._unchecked: set[int] = set()
+        self._moved: asyncio.Queue[Sequence[StreamEvent]] = asyncio.Queue(_BATCHES_AHEAD)
         self._wake = asyncio.Event()
-        self._publishing = asyncio.Lock()
-        self._redis_answers = False
 
     async def hold(self) -> None:
         """Keeps leases until cancelled, then gives them back."""
@@ -51,7 +57,7 @@ class Relay:
                 try:
                     await self._keep_leases()
                 except FAULTS as error:
-                    self._held.clear()
+                    # The epochs still tell what is ours; the store checks them with every move.
                     _log.warning("relay.database_unavailable", error=type(error).__name__)
                 await asyncio.sleep(RENEW_EVERY_S if self._held else _RETRY_S)
         finally:
@@ -66,59 +72,53 @@ class Relay:
             await asyncio.sleep(_RETRY_S)
 
     async def move(self) -> None:
-        """Moves and publishes until cancelled."""
+        """Moves what was committed, until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._config.poll_s)
+                async with asyncio.timeout(self._config.poll_s):
+                    await self._wake.wait()
             self._wake.clear()
             try:
-                while self._held and await self.move_once() == self._config.batch:
+                while self._held and await self._move_batch() == self._config.batch:
                     pass
+                backlog = await self._store.backlog()
+                self._metrics.backlog(backlog.waiting, backlog.age_s)
             except FAULTS as error:
                 _log.warning("relay.move_failed", error=type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
+                self._wake.set()
 
-    async def heal(self) -> None:
-        """Compares streams with the log at every poll: Redis may have come back empty."""
+    async def publish(self) -> None:
+        """Publishes what was moved, and compares streams with the log at every poll."""
+        loop = asyncio.get_running_loop()
+        healed = loop.time()
         while True:
+            events: Sequence[StreamEvent] = ()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(healed + self._config.poll_s):
+                    events = await self._moved.get()
             try:
-                backlog = await self._store.backlog()
-                self._metrics.backlog(backlog.waiting, backlog.age_s)
-                async with self._publishing:
-                    self._metrics.published.inc(await self._publisher.heal([*self._held]))
-                self._redis_answers = True
+                if events and not self._unchecked:
+                    self._metrics.published.inc(await self._publisher.publish(events))
+                if self._unchecked or loop.time() >= healed + self._config.poll_s:
+                    await self._heal()
+                    healed = loop.time()
             except (RedisError, *FAULTS) as error:
-                self._redis_fails(error)
-            await asyncio.sleep(self._config.poll_s)
+                if not self._unchecked:
+                    _log.warning("relay.streams_unavailable", error=type(error).__name__)
+                self._unchecked.update(self._held)
+                await asyncio.sleep(_RETRY_S)
+                healed = loop.time() - self._config.poll_s
 
     async def trim(self) -> None:
         """Removes what is older than retention, and makes the log's next month in time."""
         while True:
             try:
                 await self._trim_log()
-                async with self._publishing:
-                    await self._publisher.trim([*self._held])
+                await self._publisher.trim([*self._held])
             except (RedisError, *FAULTS) as error:
                 _log.warning("relay.trim_failed", error=type(error).__name__)
             await asyncio.sleep(self._config.trim_every_s)
-
-    async def move_once(self) -> int:
-        """Moves one batch and publishes it; how many events it was."""
-        events = await self._store.move(self._held, self._config.batch)
-        self._metrics.moved.inc(len(events))
-        if events and self._redis_answers:
-            try:
-                async with self._publishing:
-                    self._metrics.published.inc(await self._publisher.publish(events))
-            except (RedisError, OSError) as error:
-                self._redis_fails(error)
-        return len(events)
-
-    def _redis_fails(self, error: Exception) -> None:
-        """The log goes on growing; `heal` adds what is missing once Redis answers."""
-        if self._redis_answers:
-            _log.warning("relay.streams_unavailable", error=type(error).__name__)
-        self._redis_answers = False
 
     async def _keep_leases(self) -> None:
         if self._held:
@@ -128,9 +128,9 @@ class Relay:
         if taken:
             _log.info("relay.partitions_taken", partitions=sorted(taken))
             self._held.update(taken)
-            async with self._publishing:
-                with contextlib.suppress(RedisError):
-                    await self._publisher.reconcile(taken)
+            self._unchecked.update(taken)
+            with contextlib.suppress(asyncio.QueueFull):
+                self._moved.put_nowait(())
             self._wake.set()
         self._metrics.held.set(len(self._held))
 
@@ -144,6 +144,31 @@ class Relay:
                 await connection.execute("SELECT 1", timeout=5)
         finally:
             connection.terminate()
+
+    async def _move_batch(self) -> int:
+        """Moves one batch and hands it on; how many events it was."""
+        events = await self._store.move(self._held, self._config.batch)
+        self._metrics.moved.inc(len(events))
+        if events:
+            await self._hand_on(events)
+        return len(events)
+
+    async def _hand_on(self, events: Sequence[StreamEvent]) -> None:
+        """Gives what was moved to the publisher, unless that reads the log anyway."""
+        if self._unchecked:
+            return
+        try:
+            async with asyncio.timeout(self._config.poll_s):
+                await self._moved.put(events)
+        except TimeoutError:
+            self._unchecked.update(self._held)
+
+    async def _heal(self) -> None:
+        """Adds what streams lack: Redis may have come back empty, or with yesterday's data."""
+        unchecked, self._unchecked = self._unchecked, set()
+        added = await self._publisher.reconcile(sorted(unchecked & self._held.keys()))
+        added += await self._publisher.heal([*self._held])
+        self._metrics.published.inc(added)
 
     async def _trim_log(self) -> None:
         now = self._clock()

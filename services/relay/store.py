@@ -24,7 +24,7 @@ class Backlog:
 
 
 class EventStore:
-    """Schema `events`, as the relay's role."""
+    """Schema `events`, as the relay's role. Every method is one statement, so one transaction."""
 
     def __init__(self, database: Database, holder: str) -> None:
         self._database = database
@@ -32,13 +32,13 @@ class EventStore:
 
     async def take_partitions(self) -> dict[int, int]:
         """Takes the partitions nobody holds; the epoch of each."""
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             rows = await connection.fetch(QUERIES.take_partitions, self._holder, TERM_S)
         return {row["partition"]: row["epoch"] for row in rows}
 
     async def renew_partitions(self, held: Mapping[int, int]) -> set[int]:
         """Holds partitions for another term; those still ours."""
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             rows = await connection.fetch(
                 QUERIES.renew_partitions, [*held], [*held.values()], TERM_S
             )
@@ -46,47 +46,47 @@ class EventStore:
 
     async def release_partitions(self, held: Mapping[int, int]) -> None:
         """Gives partitions back."""
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             await connection.execute(QUERIES.release_partitions, [*held], [*held.values()])
 
     async def move(self, held: Mapping[int, int], most: int) -> list[StreamEvent]:
         """Moves up to `most` outbox rows to the log; what was moved, by partition and number."""
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             rows = await connection.fetch(QUERIES.move, [*held], [*held.values()], most)
         return [_event(row) for row in rows]
 
     async def heads(self) -> dict[int, int]:
         """The newest number of every partition; 0 before the first event."""
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             rows = await connection.fetch(QUERIES.heads)
         return {row["partition"]: row["head_seq"] for row in rows}
 
     async def first_since(self, partition: int, moment: datetime) -> int | None:
         """The oldest number logged since a time; None if nothing was."""
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             seq: int | None = await connection.fetchval(QUERIES.first_since, partition, moment)
         return seq
 
     async def read_log(self, partition: int, after: int, most: int) -> list[StreamEvent]:
         """Up to `most` events of a partition after a number, in order."""
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             rows = await connection.fetch(QUERIES.read_log, partition, after, most)
         return [_event(row) for row in rows]
 
     async def backlog(self) -> Backlog:
         """What waits in the outbox."""
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             row = await connection.fetchrow(QUERIES.backlog)
         return Backlog(row["waiting"], row["age_s"]) if row else Backlog(0, 0.0)
 
     async def keep_log_month(self, moment: datetime) -> None:
         """Makes the log's month of a time."""
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             await connection.execute(QUERIES.keep_log_month, moment)
 
     async def drop_log_months_before(self, moment: datetime) -> int:
         """Drops the log's months before the one of a time; how many."""
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             dropped: int = await connection.fetchval(QUERIES.drop_log_months_before, moment)
         return dropped
 

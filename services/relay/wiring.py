@@ -33,7 +33,7 @@ async def build(config: RelayConfig, resources: Resources) -> Component:
             Loop("hold", relay.hold),
             Loop("listen", relay.listen),
             Loop("move", relay.move),
-            Loop("heal", relay.heal),
+            Loop("publish", relay.publish),
             Loop("trim", relay.trim),
         ),
         ready=resources.database.ping,

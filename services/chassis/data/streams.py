@@ -16,7 +16,7 @@ from uuid import UUID
 
 import redis.asyncio
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from services.chassis.data.outbox import PARTITIONS, partition_of
 
@@ -211,14 +211,13 @@ class StreamReader:
             return list(contiguous(cursor.seq, events))
         # Behind the reader and nothing there: a wiped stream is being refilled, wait for it; one
         # that has come as far as the reader was trimmed to its end.
-        last = await last_seq(self._client, partition)
+        last = (await last_seqs(self._client, [partition]))[partition]
         return [Reset(Cursor(partition, last))] if last >= self._positions[partition] else []
 
     async def _find_positions(self) -> None:
-        """Where each stream ends, for partitions not read yet."""
-        for partition in range(PARTITIONS):
-            if partition not in self._positions:
-                self._positions[partition] = await last_seq(self._client, partition)
+        """Where each stream ends, unless reading began before."""
+        if not self._positions:
+            self._positions = await last_seqs(self._client, range(PARTITIONS))
         self._started.set()
 
     async def _read(self) -> None:
@@ -242,13 +241,22 @@ class StreamReader:
             self._positions[partition] = item.cursor.seq
 
 
-async def last_seq(client: Any, partition: int) -> int:
-    """The number of the last entry a stream ever had; 0 where there is no stream."""
-    key = stream_key(partition)
-    if not await client.exists(key):
-        return 0
-    info = await client.xinfo_stream(key)
-    return int(bytes(info["last-generated-id"]).partition(b"-")[0])
+async def last_seqs(client: Any, partitions: Iterable[int]) -> dict[int, int]:
+    """The number of the last entry each stream ever had; 0 where there is no stream."""
+    wanted = list(partitions)
+    pipeline = client.pipeline(transaction=False)
+    for partition in wanted:
+        pipeline.xinfo_stream(stream_key(partition))
+    found = {}
+    answers = await pipeline.execute(raise_on_error=False)
+    for partition, info in zip(wanted, answers, strict=True):
+        if isinstance(info, ResponseError) and "no such key" in str(info):
+            found[partition] = 0
+        elif isinstance(info, Exception):
+            raise info
+        else:
+            found[partition] = int(bytes(info["last-generated-id"]).partition(b"-")[0])
+    return found
 
 
 def decode(partition: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> StreamEvent:

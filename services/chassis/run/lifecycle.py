@@ -21,6 +21,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from services.chassis.data.postgres import Database
+from services.chassis.data.redis_client import open_redis
 from services.chassis.rpc.health import Readiness
 from services.chassis.rpc.identity import MeshSigner, MeshVerifier, key_pair, public_keys
 from services.chassis.rpc.peers import Peers
@@ -35,10 +36,6 @@ from services.chassis.run.admin import AdminServer
 from services.chassis.run.config import ProcessConfig
 from services.chassis.run.http import HttpServer
 from services.chassis.run.telemetry import Telemetry, configure_logging, open_telemetry
-
-# Longer than any blocking read of a stream, so that only a dead Redis is given up.
-_REDIS_TIMEOUT_S = 15.0
-_REDIS_CONNECT_TIMEOUT_S = 2.0
 
 _log = structlog.get_logger(__name__)
 
@@ -197,11 +194,7 @@ async def open_resources(
         )
     client = None
     if config.redis_url:
-        client = redis.asyncio.Redis.from_url(
-            config.redis_url,
-            socket_connect_timeout=_REDIS_CONNECT_TIMEOUT_S,
-            socket_timeout=_REDIS_TIMEOUT_S,
-        )
+        client = open_redis(config.redis_url)
         stack.push_async_callback(client.aclose)
     peers = Peers(config.peers(), traced=telemetry.provider is not None)
     stack.push_async_callback(peers.close)

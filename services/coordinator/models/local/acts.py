@@ -63,7 +63,10 @@ _REJECTION = re.compile(
     r"what|i|wanted|ordered|want|said|asked|for|do|so|sir|at|all))*$"
 )
 _HESITATION = re.compile(
-    r"^(?:(?:ok|okay|oh|um+|uh+|hm+|well|so|er|ah|wait|please|sorry|just|no|yes|actually|i|let me|"
+    r"^(?=.*\b(?:think|thinking|deciding|check|look|see|hold on|hang on|wait|sec|second|moment|"
+    r"minute|"
+    r"min|time|hm+|um+|uh+|er|ah|not sure)\b)"
+    r"(?:(?:ok|okay|oh|um+|uh+|hm+|well|so|er|ah|wait|please|sorry|just|no|yes|actually|i|let me|"
     r"let us|need to|want to|give me|hold on|hang on|wait|think|see|check|look|about it|it over|"
     r"a|one|1|sec|second|moment|minute|min|am|still|not|sure|yet|thinking|deciding|bit|little|"
     r"more|time) ?)+$"
@@ -148,8 +151,8 @@ _MENU_WORDS = re.compile(
     r"\b(?:how much|price|cost|vegan|vegetarian|gluten|allerg\w*|contain|come with)\b"
 )
 _WHOLE_MESSAGES = (
-    (Act.SHOW_CART, _CART),
     (Act.CANCEL, _CANCEL),
+    (Act.SHOW_CART, _CART),
     (Act.HESITATE, _HESITATION),
     (Act.REJECT, _REJECTION),
     (Act.GREET, _GREETING),

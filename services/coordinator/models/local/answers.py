@@ -152,7 +152,7 @@ def _whole_menu(question: str, found: Found, menu: MenuView) -> str:
         return ""
     sections = [
         f"{category}: {_some(_in_category(category, menu), 6)}"
-        for category in dict.fromkeys(item.category for item in menu.items)
+        for category in dict.fromkeys(item.category for item in menu.items if item.available)
     ]
     if _ADVICE.search(question):
         return f"I have no favourites, but here is what we serve. {'. '.join(sections)}."

@@ -113,16 +113,18 @@ BEGIN
     PERFORM set_config('maitred.tenant', p_tenant::text, true);
     RETURN QUERY
         SELECT k.fingerprint, k.answer, q.principal_id, q.cart, q.expire_time,
-               o.order_id IS NOT NULL
+               -- only an expired quote needs to have been ordered
+               q.expire_time <= p_now AND EXISTS (
+                   SELECT FROM orders.orders o
+                   WHERE o.tenant_id = p_tenant AND o.quote_id = p_quote
+               )
         FROM (SELECT p_tenant AS tenant_id) t
         LEFT JOIN orders.idempotency_keys k
             ON k.tenant_id = t.tenant_id AND k.principal_id = p_caller
             AND k.rpc = 'PlaceOrder' AND k.key = p_key AND k.expire_time > p_now
         LEFT JOIN orders.quotes q
             ON q.tenant_id = t.tenant_id AND q.quote_id = p_quote
-            AND (p_owner IS NULL OR q.principal_id = p_owner)
-        LEFT JOIN orders.orders o
-            ON o.tenant_id = q.tenant_id AND o.quote_id = q.quote_id;
+            AND (p_owner IS NULL OR q.principal_id = p_owner);
 END $$;
 """
 

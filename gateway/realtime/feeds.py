@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import grpc
@@ -100,8 +101,9 @@ class Feeds:
             try:
                 outlet.write(position(str(Cursor(feed.partition, viewer.seen))))
                 if viewer.seen < feed.position:
-                    await self._catch_up(feed, viewer)
-                feed.viewers.add(viewer)
+                    await _until(outlet.closed(), self._catch_up(feed, viewer))
+                else:
+                    feed.viewers.add(viewer)
                 await outlet.closed()
             finally:
                 feed.viewers.discard(viewer)
@@ -130,21 +132,30 @@ class Feeds:
             viewer.outlet.close(last_words)
 
     async def _catch_up(self, feed: _Feed, viewer: Viewer) -> None:
-        """Writes what was missed, until the feed has nothing that the viewer has not.
+        """Writes what was missed until the feed has nothing that the viewer has not; joins it then.
 
         The last event may come to both at once; the viewer takes the feed's only when it is past
         its own, so none is missed and none comes twice.
         """
-        after = Cursor(feed.partition, viewer.seen)
-        async with self._reader.subscribe(viewer.principal.tenant_id, after) as missed:
-            async for item in missed:
-                if viewer.may_see(item):
-                    viewer.outlet.write(encode(item))
-                    self._metrics.frames.inc()
-                viewer.seen = item.cursor.seq
-                if viewer.seen >= feed.position or viewer.outlet.is_closed:
-                    return
-                await viewer.outlet.flush(_PATIENCE_S)
+        while True:
+            after = Cursor(feed.partition, viewer.seen)
+            try:
+                async with self._reader.subscribe(viewer.principal.tenant_id, after) as missed:
+                    async for item in missed:
+                        self._show(viewer, item)
+                        if viewer.seen >= feed.position:
+                            feed.viewers.add(viewer)
+                            return
+                        await viewer.outlet.flush(_PATIENCE_S)
+            except SlowConsumer:
+                # More came than waits for one reader: what it did not take is in the stream.
+                continue
+
+    def _show(self, viewer: Viewer, item: StreamEvent | Reset) -> None:
+        if viewer.may_see(item):
+            viewer.outlet.write(encode(item))
+            self._metrics.frames.inc()
+        viewer.seen = item.cursor.seq
 
     @asynccontextmanager
     async def _feed(self, tenant_id: UUID) -> AsyncIterator[_Feed]:
@@ -218,6 +229,19 @@ class _Feed:
                 if written % _WRITES_IN_A_ROW == 0:
                     await asyncio.sleep(0)
         self._metrics.frames.inc(written)
+
+
+async def _until(end: Coroutine[Any, Any, None], work: Coroutine[Any, Any, None]) -> None:
+    """Does `work`, no longer than until `end`."""
+    tasks = {asyncio.create_task(end), asyncio.create_task(work)}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def encode(item: StreamEvent | Reset) -> bytes:

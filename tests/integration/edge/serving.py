@@ -121,9 +121,16 @@ def metadata(principal: Principal) -> tuple[tuple[str, str], ...]:
 
 @asynccontextmanager
 async def house(
-    database: MigratedDatabase, redis_url: str, **settings: Any
+    database: MigratedDatabase, redis_url: str, *, relayed: bool = True, **settings: Any
 ) -> AsyncIterator[House]:
-    """Gateway, coordinator, orders and relay, each as its process would run it."""
+    """Gateway, coordinator, orders and relay, each as its process would run it.
+
+    Args:
+        database: migrated.
+        redis_url: of the streams.
+        relayed: whether there is a relay.
+        settings: of the gateway, where they are not the default.
+    """
     ports = {name: free_port(0) for name in ("gateway", "coordinator", "orders")}
     peers = {f"{name}_address": f"ipv4:127.0.0.1:{port}" for name, port in ports.items()}
 
@@ -148,11 +155,12 @@ async def house(
         **settings,
     )
     targets = [
-        Target("relay", config(RelayConfig, "relay"), build_relay),
         Target("orders", config(OrdersConfig, "orders"), build_orders),
         Target("coordinator", config(CoordinatorConfig, "coordinator"), build_coordinator),
         Target("gateway", gateway, build_gateway),
     ]
+    if relayed:
+        targets.insert(0, Target("relay", config(RelayConfig, "relay"), build_relay))
     stop = asyncio.Event()
     started: asyncio.Future[Bound] = asyncio.get_running_loop().create_future()
     process = asyncio.create_task(run_components(targets, stop, started.set_result))

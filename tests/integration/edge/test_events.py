@@ -36,7 +36,7 @@ async def watching(
         yield EventReader(stream)
 
 
-def ids(events: list[ServerEvent]) -> list[str]:
+def ids(events: list[ServerEvent]) -> list[Any]:
     return [event.data["data"]["order_id"] for event in events]
 
 

@@ -14,7 +14,7 @@ import pytest
 from services.assembly.demo.access import DemoTenant
 from tests.support.evenings import Ledger
 from tests.support.mesh import RunningMesh, paused
-from tests.support.people import answered, client, place, quote, refused, session
+from tests.support.people import answered, client, place, quote, refused, session, until_found
 from tests.support.people import guest as guest_of
 
 ORDERS = "/api/v1/orders"
@@ -203,7 +203,7 @@ async def test_a_running_message_is_to_be_waited_for(
     # Orders sleeps, so the turn cannot end.
     with paused(mesh, "orders"):
         running = asyncio.create_task(guest.post(path, json=body, headers=headers))
-        await until_known(guest, f"{path}/{key}")
+        await until_found(guest, f"{path}/{key}")
         told = await guest.post(path, json=body, headers=headers)
     first = answered(await running)
     again = answered(await guest.post(path, json=body, headers=headers))
@@ -220,7 +220,7 @@ async def test_a_message_of_a_dead_coordinator_is_taken_over(
     body, headers = {"text": "a latte"}, {"idempotency-key": key}
     with paused(mesh, "orders"):
         running = asyncio.create_task(guest.post(path, json=body, headers=headers))
-        await until_known(guest, f"{path}/{key}")
+        await until_found(guest, f"{path}/{key}")
         killed = mesh.kill("coordinator")
         dropped = await running
         await asyncio.to_thread(mesh.wait_until_back, killed)
@@ -238,12 +238,3 @@ async def test_a_message_of_a_dead_coordinator_is_taken_over(
 async def messages(person: httpx.AsyncClient) -> str:
     """The path of a new conversation's messages."""
     return f"/api/v1/sessions/{await session(person)}/messages"
-
-
-async def until_known(person: httpx.AsyncClient, path: str) -> None:
-    """Returns once the turn at that path exists."""
-    async with asyncio.timeout(10):
-        while True:
-            if (await person.get(path)).status_code == 200:
-                return
-            await asyncio.sleep(0.02)

@@ -1,5 +1,6 @@
 """People at a demo tenant of a mesh, over HTTP as anyone would be; nothing is tried twice."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -50,6 +51,15 @@ async def order(person: httpx.AsyncClient, product_id: str = "espresso") -> str:
 async def session(person: httpx.AsyncClient) -> str:
     """The id of a new conversation."""
     return str(answered(await person.post("/api/v1/sessions", json={})).json()["session_id"])
+
+
+async def until_found(person: httpx.AsyncClient, path: str) -> None:
+    """Returns once there is something at that path; fails after ten seconds."""
+    async with asyncio.timeout(10):
+        while True:
+            if (await person.get(path)).status_code == HTTPStatus.OK:
+                return
+            await asyncio.sleep(0.02)
 
 
 def answered(response: httpx.Response) -> httpx.Response:

@@ -1,7 +1,7 @@
 """Event streams as they are on the wire, field by field."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,3 +40,18 @@ async def frames(response: httpx.Response) -> AsyncIterator[Frame]:
         elif lines:
             yield Frame(tuple(lines))
             lines = []
+
+
+async def read_until(response: httpx.Response, is_last: Callable[[Frame], bool]) -> list[Frame]:
+    """The frames of a stream up to and with the first one that is meant."""
+    read: list[Frame] = []
+    async for frame in frames(response):
+        read.append(frame)
+        if is_last(frame):
+            return read
+    raise AssertionError(f"the stream ended after {read}")
+
+
+def is_event(frame: Frame) -> bool:
+    """Whether a browser would tell a page of it."""
+    return "data" in frame.names

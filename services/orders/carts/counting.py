@@ -37,6 +37,8 @@ class Counting:
         row = context.row
         if row.norm(at + 1) in UNITS or self._is_personal(row, at):
             row.units[at].used = True
+        elif self._counts_product(context, at):
+            context.number = number
         elif row.product_after(at) is not None:
             if not self._opens_part(context, at, number):
                 context.number = number
@@ -44,8 +46,17 @@ class Counting:
             context.count = number
         elif self._opens_part(context, at, number):
             return
-        elif self._splits(row, at):
+        else:
+            self._read_bare(context, at, number)
+
+    def _read_bare(self, context: Context, at: int, number: int) -> None:
+        """Do what a number means that counts nothing behind it."""
+        row = context.row
+        if self._splits(row, at):
             self._split(context, number, anew=row.norm(at - 1) == "another")
+        elif self._turns_part(row, at):
+            self._split(context, number)
+            context.replacing = self._discourse.current
         elif row.is_product(at - 1) and row.norm(at + 1) in {"", ",", "and", "please"}:
             self._count_current(row, at, number)
         elif row.norm(at + 1) in MEASURES and self._discourse.last is not None:
@@ -98,6 +109,14 @@ class Counting:
         for_someone = row.norm(at + 1) == "for" and row.norm(at + 2) in _PERSONS
         return for_someone and row.product_after(at) is None
 
+    def _counts_product(self, context: Context, at: int) -> bool:
+        """Whether what follows names a product and a modifier alike, and here the product."""
+        mention = context.row.modifier(at + 1)
+        sense = mention.best(EntityKind.PRODUCT) if mention else None
+        alone = context.row.product_after(at + 1) is None
+        introduced = context.row.norm(at - 1) in WITH
+        return sense is not None and sense.is_complete and alone and not introduced
+
     def _counts(self, context: Context, at: int, number: int, mention: Mention) -> bool:
         """Whether a number in front of a modifier counts the modifier, not the products."""
         sense, draft = mention.senses[0], self._discourse.antecedent
@@ -137,6 +156,12 @@ class Counting:
         if after in _PART_LINKS:
             return self._says_how(row, at + 1) or after in {"without", "that", "is"}
         return after in ORDINARY or row.is_modifier(at + 1)
+
+    def _turns_part(self, row: Row, at: int) -> bool:
+        """Whether some of them are to become another product."""
+        of_them = row.norm(at + 1) == "of" and row.norm(at + 2) in SPLIT_PRONOUNS
+        named = any(row.is_product(k) for k in range(at, len(row.units)))
+        return of_them and named and row.clause.turns and self._discourse.antecedent is not None
 
     def _says_how(self, row: Row, start: int) -> bool:
         for at in range(start, len(row.units)):

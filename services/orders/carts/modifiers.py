@@ -7,7 +7,7 @@ from services.orders.carts.lexicon import EntityKind
 from services.orders.carts.linking import Mention, Sense
 from services.orders.carts.reading import Ambiguity, Refusal, RefusalKind
 from services.orders.carts.working import Draft, WorkingOrder
-from services.orders.catalog.model import Catalog, Product
+from services.orders.catalog.model import Catalog, OptionKind, Product
 
 MODIFIER_KINDS = (EntityKind.OPTION, EntityKind.ADD_ON, EntityKind.GROUP)
 _RIVAL = 0.8
@@ -81,7 +81,9 @@ class Fitting:
         group = self._catalog.groups_by_id[sense.entity.parent]
         option = next(o for o in group.options if o.id == sense.entity.id)
         if modifier.negated:
-            self._order.decline(draft, group, option)
+            declined = self._order.decline(draft, group, option)
+            if not declined and group.kind is not OptionKind.ONE:
+                draft.notes.append(modifier.phrase)
         elif not option.available:
             self._refuse(draft, modifier, sense, RefusalKind.SOLD_OUT)
         elif not self._order.choose(draft, group, option, modifier.count or 1):

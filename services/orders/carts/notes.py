@@ -155,7 +155,8 @@ def _is_item(row: Row, units: Sequence[Unit], first: int, last: int, owner: Draf
     if before_product and owner is not None:
         return False
     if owner is None:
-        return _introducer(row, first) in _ITEMS
+        words_only = all(unit.is_unknown for unit in row.units if unit.norm not in ARTICLES | {","})
+        return _introducer(row, first) in _ITEMS or (words_only and len(row.units) <= _SHORT)
     measured = any(u.norm in DEGREES or u.norm in NEGATORS for u in units) or " of " in words
     tail = " ".join(u.norm for u in row.units[first : last + 4])
     if measured or _IN_IT.search(tail):

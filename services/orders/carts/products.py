@@ -44,6 +44,9 @@ class Products:
         sense = mention.best(EntityKind.PRODUCT)
         if sense is None or row.product_after(at) is not None:
             return False
+        ordered = {draft.product.id for draft in self._discourse.order.drafts}
+        if row.norm(at - 1) in DEFINITE and sense.is_complete and sense.entity.id in ordered:
+            return True
         introduced = row.norm(at - 1) in ARTICLES or context.number is not None
         return self._discourse.antecedent is None or (
             sense.is_complete and introduced and not context.with_open

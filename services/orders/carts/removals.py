@@ -52,12 +52,10 @@ class Removals:
             mention = row.modifier(at)
             if mention is None:
                 continue
-            modifier = Modifier(mention, row.clause.words, negated=True)
+            modifier = Modifier(mention, f"no {row.phrase(at, at)}", negated=True)
             holder = self._holder(mention, target, bool(products)) or target
             if holder is not None and offers(holder.product, modifier):
-                notes = list(holder.notes)
                 self._fitting.put(holder, modifier)
-                holder.notes = notes
                 target = holder
         return target
 

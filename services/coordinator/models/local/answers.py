@@ -59,6 +59,8 @@ def _elsewhere(question: str, _found: Found, _menu: MenuView) -> str:
 
 def _allergens(question: str, found: Found, menu: MenuView) -> str:
     wanted = [a for a in _known_allergens(menu) if _names(a, question)]
+    if found.exact_values and not found.items and not re.search(r"\b(?:allerg|contain)", question):
+        return ""
     if not (_ALLERGY.search(question) or (wanted and found.items and not found.is_loose)):
         return ""
     diet = next((d for d in _DIETS if d in question.split()), "")

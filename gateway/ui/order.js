@@ -42,7 +42,10 @@ function lineOf(line, currency) {
   );
 }
 
-const counted = (name, quantity) => ((quantity ?? 1) > 1 ? `${quantity}× ${name}` : name);
+function counted(name, quantity = 1) {
+  if (quantity === 0) return `no ${name}`;
+  return quantity > 1 ? `${quantity}× ${name}` : name;
+}
 
 function choices(of) {
   return (of.order_choices ?? [])

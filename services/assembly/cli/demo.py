@@ -78,7 +78,11 @@ def _show(console: "Console", books: "Books") -> None:
 
 def _line(line: "Mapping[str, Any]") -> str:
     """A line of an order with what was chosen for it."""
-    chosen = [one["option_name"] for one in line["options"] if not one["is_default"]]
+    chosen = [
+        one["option_name"] if one["quantity"] else f"no {one['option_name']}"
+        for one in line["options"]
+        if not one["is_default"]
+    ]
     chosen += [one["add_on_name"] for one in line["add_ons"]]
     chosen += [f"“{line['note']}”"] if line["note"] else []
     made = f" ({', '.join(chosen)})" if chosen else ""

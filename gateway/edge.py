@@ -31,7 +31,6 @@ from services.chassis.rpc.call import Call, use
 from services.chassis.rpc.errors import (
     Failure,
     FieldProblem,
-    deadline_exceeded,
     invalid,
     not_found,
 )
@@ -233,8 +232,6 @@ def _exchange(scope: Scope, receive: Receive) -> Exchange:
 def _failure(error: Exception, request_id: str) -> Failure:
     if isinstance(error, MalformedInput):
         return _malformed(error)
-    if isinstance(error, TimeoutError):
-        return deadline_exceeded("the request's body")
     failure = failure_of(error, request_id)
     if failure.code is grpc.StatusCode.INTERNAL:
         _log.error("http_failed", request_id=request_id, exc_info=error)

@@ -9,13 +9,13 @@ from typing import Protocol
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway.identity.authenticator import Caller
 from gateway.identity.cookies import SELECTOR_PARAMETER
-from services.chassis.rpc.errors import Failure, cancelled, exhausted
+from services.chassis.rpc.errors import Failure, cancelled, deadline_exceeded, exhausted
 
-LONGEST_BODY_WAIT_S = 30.0
+_LONGEST_BODY_WAIT_S = 30.0
 
 
 class Answer(Protocol):
@@ -72,31 +72,28 @@ class Exchange:
     async def body(self, most: int) -> bytes:
         """The whole body.
 
-        Fails with RESOURCE_EXHAUSTED (BODY_TOO_LARGE) beyond `most` bytes, and CANCELLED if the
-        client goes away.
+        Fails with RESOURCE_EXHAUSTED (BODY_TOO_LARGE) beyond `most` bytes, DEADLINE_EXCEEDED if
+        it does not arrive, and CANCELLED if the client goes away.
         """
         if int(self.headers.get(b"content-length", b"0")) > most:
             raise _too_large(most)
-        async with asyncio.timeout(LONGEST_BODY_WAIT_S):
-            message = await self.receive()
-            if not message.get("more_body", False) and message["type"] == "http.request":
-                return self._checked(message.get("body", b""), most)
-            return await self._rest(message, most)
+        try:
+            async with asyncio.timeout(_LONGEST_BODY_WAIT_S):
+                return await self._read(most)
+        except TimeoutError:
+            raise deadline_exceeded("the request's body") from None
 
-    async def _rest(self, message: Message, most: int) -> bytes:
+    async def _read(self, most: int) -> bytes:
         body = bytearray()
+        message = await self.receive()
         while message["type"] == "http.request":
             body += message.get("body", b"")
-            self._checked(body, most)
+            if len(body) > most:
+                raise _too_large(most)
             if not message.get("more_body", False):
                 return bytes(body)
             message = await self.receive()
         raise cancelled()
-
-    def _checked(self, body: bytes | bytearray, most: int) -> bytes:
-        if len(body) > most:
-            raise _too_large(most)
-        return bytes(body)
 
 
 Endpoint = Callable[[Exchange], Awaitable[Answer]]

@@ -39,11 +39,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Viewer:
-    """A connection: who looks, how far they have seen, where to write, and while what holds."""
+    """A connection: who looks, where to write, how far they have seen, and while what holds.
+
+    `seen` is None until it is known where the tenant's events stand.
+    """
 
     principal: Principal
     outlet: Outlet
-    seen: int
+    seen: int | None
     check: Callable[[], Awaitable[object]]
 
     def may_see(self, item: StreamEvent | Reset) -> bool:
@@ -94,21 +97,14 @@ class Feeds:
         if self._last_words is not None:
             outlet.close(self._last_words)
             return
-        async with self._feed(principal.tenant_id) as feed:
-            viewer = Viewer(principal, outlet, after.seq if after else feed.position, check)
-            self._viewers.add(viewer)
-            self._metrics.connections.inc()
-            try:
-                outlet.write(position(str(Cursor(feed.partition, viewer.seen))))
-                if viewer.seen < feed.position:
-                    await _until(outlet.closed(), self._catch_up(feed, viewer))
-                else:
-                    feed.viewers.add(viewer)
-                await outlet.closed()
-            finally:
-                feed.viewers.discard(viewer)
-                self._viewers.discard(viewer)
-                self._metrics.connections.dec()
+        viewer = Viewer(principal, outlet, after.seq if after else None, check)
+        self._viewers.add(viewer)
+        self._metrics.connections.inc()
+        try:
+            await _until(outlet.closed(), self._serve(viewer))
+        finally:
+            self._viewers.discard(viewer)
+            self._metrics.connections.dec()
 
     async def run(self) -> None:
         """Writes heartbeats, and ends streams whose credential no longer holds."""
@@ -131,19 +127,34 @@ class Feeds:
         for viewer in self._viewers:
             viewer.outlet.close(last_words)
 
-    async def _catch_up(self, feed: _Feed, viewer: Viewer) -> None:
+    async def _serve(self, viewer: Viewer) -> None:
+        async with self._feed(viewer.principal.tenant_id) as feed:
+            if viewer.seen is None:
+                viewer.seen = feed.position
+            viewer.outlet.write(position(str(Cursor(feed.partition, viewer.seen))))
+            try:
+                if viewer.seen < feed.position:
+                    await self._catch_up(feed, viewer, viewer.seen)
+                else:
+                    feed.viewers.add(viewer)
+                await viewer.outlet.closed()
+            finally:
+                feed.viewers.discard(viewer)
+
+    async def _catch_up(self, feed: _Feed, viewer: Viewer, seen: int) -> None:
         """Writes what was missed until the feed has nothing that the viewer has not; joins it then.
 
         The last event may come to both at once; the viewer takes the feed's only when it is past
         its own, so none is missed and none comes twice.
         """
         while True:
-            after = Cursor(feed.partition, viewer.seen)
+            after = Cursor(feed.partition, seen)
             try:
                 async with self._reader.subscribe(viewer.principal.tenant_id, after) as missed:
                     async for item in missed:
                         self._show(viewer, item)
-                        if viewer.seen >= feed.position:
+                        seen = item.cursor.seq
+                        if seen >= feed.position:
                             feed.viewers.add(viewer)
                             return
                         await viewer.outlet.flush(_PATIENCE_S)
@@ -220,7 +231,7 @@ class _Feed:
         encoded = encode(item)
         written = 0
         for viewer in tuple(self.viewers):
-            if viewer.seen >= item.cursor.seq:
+            if viewer.seen is None or viewer.seen >= item.cursor.seq:
                 continue
             viewer.seen = item.cursor.seq
             if viewer.may_see(item):

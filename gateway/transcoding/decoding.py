@@ -2,7 +2,8 @@
 
 A decoder turns parsed JSON into the keyword arguments of the message's constructor; one call of
 it then builds the whole tree. What json_format accepts is accepted, what it refuses is refused,
-except that unknown fields are always refused and a number is never taken for a string.
+except that unknown fields are always refused, a number is never taken for a string, and text does
+not hold U+0000, which no database of ours can keep.
 """
 
 from __future__ import annotations
@@ -208,6 +209,8 @@ def _bool_text(value: str) -> bool:
 def _string(value: Any) -> str:
     if type(value) is not str:
         raise MalformedInput("must be a string")
+    if "\0" in value:
+        raise MalformedInput("must not hold the character U+0000")
     return value
 
 

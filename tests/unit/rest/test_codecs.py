@@ -86,6 +86,7 @@ JSON = st.recursive(
     max_leaves=4,
 )
 LAX = {"must be true or false", "must be a string", "must be an object", "must be an array"}
+LAX |= {"must not hold the character U+0000"}
 NAMED = st.dictionaries(st.sampled_from([f.name for f in EVERY_KIND.DESCRIPTOR.fields]), JSON)
 
 
@@ -166,6 +167,11 @@ def test_what_is_not_json_is_malformed(body: bytes) -> None:
 def test_a_lone_surrogate_is_malformed() -> None:
     with pytest.raises(MalformedInput, match="Unicode"):
         decode(cart_pb2.Cart, parse_json(b'{"currency_code":"\\ud800"}'))
+
+
+def test_text_holds_no_nul() -> None:
+    with pytest.raises(MalformedInput, match="currency_code"):
+        decode(cart_pb2.Cart, {"currency_code": "a\0"})
 
 
 def test_an_empty_body_is_an_empty_object() -> None:

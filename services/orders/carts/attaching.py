@@ -22,7 +22,7 @@ class Attaching:
     def read(self, context: Context, at: int, mention: Mention) -> None:
         """Do what the option, add-on or group at a unit means there."""
         discourse, row = self._discourse, context.row
-        if self._wants_less(row, at, mention):
+        if self._wants_less(row, at, mention) or self._is_measure(row, at, mention):
             return
         modifier = self._modifier(context, at, mention)
         if self._waits(context, at):
@@ -70,6 +70,11 @@ class Attaching:
             return sense is not None
         groups = self._discourse.lexicon.catalog.groups_by_id
         return groups[sense.entity.parent or sense.entity.id].kind is not OptionKind.ONE
+
+    def _is_measure(self, row: Row, at: int, mention: Mention) -> bool:
+        """Whether a group is only what its options are counted in: "two scoops of …"."""
+        measures = mention.best(EntityKind.OPTION, EntityKind.ADD_ON) is None
+        return measures and row.norm(at + 1) == "of" and row.is_modifier(at + 2)
 
     def _waits(self, context: Context, at: int) -> bool:
         """Whether the modifier belongs to a product that comes after it."""

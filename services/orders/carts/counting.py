@@ -13,7 +13,6 @@ from services.orders.carts.english import (
     UNITS,
 )
 from services.orders.carts.lexicon import EntityKind
-from services.orders.carts.linking import Mention
 from services.orders.carts.units import Row
 from services.orders.carts.working import Draft
 from services.orders.catalog.model import OptionKind
@@ -42,7 +41,7 @@ class Counting:
         elif row.product_after(at) is not None:
             if not self._opens_part(context, at, number):
                 context.number = number
-        elif (mention := row.modifier(at + 1)) and self._counts(context, at, number, mention):
+        elif self._counts_measures(row, at) or self._counts_modifier(context, at, number):
             context.count = number
         elif self._opens_part(context, at, number):
             return
@@ -117,8 +116,17 @@ class Counting:
         introduced = context.row.norm(at - 1) in WITH
         return sense is not None and sense.is_complete and alone and not introduced
 
-    def _counts(self, context: Context, at: int, number: int, mention: Mention) -> bool:
+    def _counts_measures(self, row: Row, at: int) -> bool:
+        """Whether it counts scoops, shots or the like of what is named next."""
+        group = row.modifier(at + 1)
+        of_it = row.norm(at + 2) == "of" and row.is_modifier(at + 3)
+        return group is not None and group.best(EntityKind.GROUP) is not None and of_it
+
+    def _counts_modifier(self, context: Context, at: int, number: int) -> bool:
         """Whether a number in front of a modifier counts the modifier, not the products."""
+        mention = context.row.modifier(at + 1)
+        if mention is None:
+            return False
         sense, draft = mention.senses[0], self._discourse.antecedent
         if context.row.norm(at - 1) in WITH:
             return True

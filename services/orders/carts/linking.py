@@ -115,7 +115,7 @@ def _score(
     spellings: Sequence[_Spellings],
     lexicon: Lexicon,
 ) -> tuple[tuple[Sense, ...], float] | None:
-    telling = any(_is_telling(tokens[at]) for at in said)
+    telling = any(_is_telling(tokens[at].norm) for at in said)
     senses: dict[Entity, Sense] = {}
     for number in candidates:
         phrase = lexicon.phrases[number]
@@ -132,8 +132,8 @@ def _score(
     return ranked, weight * ranked[0].score - 0.1
 
 
-def _is_telling(token: Token) -> bool:
-    return token.number is None and token.norm not in FRAME | DEGREES | ORDINARY
+def _is_telling(word: str) -> bool:
+    return not word.isdigit() and word not in FRAME | DEGREES | ORDINARY
 
 
 def _sense(phrase: Phrase, said: Sequence[_Spellings]) -> Sense | None:
@@ -159,11 +159,11 @@ def _sense(phrase: Phrase, said: Sequence[_Spellings]) -> Sense | None:
     if not order or any(core <= unsaid for core in phrase.cores):
         return None
     coverage = min(covered / phrase.total, 1.0)
-    if coverage < _COMPLETE and unsaid <= phrase.droppable:
-        coverage = _AS_GOOD_AS_COMPLETE
     if phrase.is_category:
         return Sense(phrase.entity, _CATEGORY_SCORE, 0.0) if coverage >= _COMPLETE else None
     said_words = {phrase.words[place] for place in order}
+    if coverage < _COMPLETE and unsaid <= phrase.droppable and any(map(_is_telling, said_words)):
+        coverage = _AS_GOOD_AS_COMPLETE
     if coverage < _COMPLETE and not _may_stand(phrase, coverage, said_words):
         return None
     shuffled = 1.0 if order == sorted(order) else 0.95

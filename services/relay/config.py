@@ -14,7 +14,9 @@ class RelayConfig(ProcessConfig):
     database_url: str = setting(
         "", "Postgres, with the relay's role.", env="MAITRED_DB_RELAY_URL", sensitive=True
     )
-    batch: int = setting(500, "Events moved in one transaction, 1 to 5000.", ge=1, le=5000)
+    batch: int = setting(
+        250, "Events of each partition moved in one transaction, 1 to 2000.", ge=1, le=2000
+    )
     poll_s: float = setting(
         1.0, "Seconds after which the outbox is looked at without being told.", gt=0
     )

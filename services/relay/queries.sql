@@ -28,47 +28,9 @@ FROM unnest($1::smallint[], $2::bigint[]) AS held (partition, epoch)
 WHERE p.partition = held.partition AND p.epoch = held.epoch;
 
 -- name: move
--- Moves visible outbox rows of partitions whose epoch is ours to the log, numbering them densely;
--- a partition somebody else took meanwhile is left out. $3 is the most rows moved.
-WITH held AS (
-    SELECT p.partition, p.head_seq
-    FROM events.partitions AS p
-    JOIN unnest($1::smallint[], $2::bigint[]) AS h (partition, epoch)
-        ON p.partition = h.partition AND p.epoch = h.epoch
-    ORDER BY p.partition
-    FOR UPDATE OF p
-), taken AS (
-    DELETE FROM events.outbox
-    WHERE id = ANY (ARRAY(
-        SELECT o.id FROM events.outbox AS o
-        WHERE o.partition IN (SELECT held.partition FROM held)
-        ORDER BY o.id
-        LIMIT $3
-    ))
-    RETURNING id, partition, event_id, tenant_id, type, aggregate_id, principal_id, payload,
-        create_time
-), numbered AS (
-    SELECT t.partition,
-        held.head_seq + row_number() OVER (PARTITION BY t.partition ORDER BY t.id) AS seq,
-        t.event_id, t.tenant_id, t.type, t.aggregate_id, t.principal_id, t.payload, t.create_time
-    FROM taken AS t
-    JOIN held ON held.partition = t.partition
-), logged AS (
-    INSERT INTO events.log
-        (partition, seq, event_id, tenant_id, type, aggregate_id, principal_id, payload,
-         create_time, log_time)
-    SELECT partition, seq, event_id, tenant_id, type, aggregate_id, principal_id, payload,
-        create_time, now()
-    FROM numbered
-), advanced AS (
-    UPDATE events.partitions AS p
-    SET head_seq = n.last_seq
-    FROM (SELECT partition, max(seq) AS last_seq FROM numbered GROUP BY partition) AS n
-    WHERE p.partition = n.partition
-)
+-- Moves visible outbox rows of partitions whose epoch is ours to the log; $3 at most of each.
 SELECT partition, seq, tenant_id, type, principal_id, payload
-FROM numbered
-ORDER BY partition, seq;
+FROM events.move_v1($1, $2, $3);
 
 -- name: heads
 -- The newest number of each partition.

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -79,7 +80,7 @@ class Relay:
                     await self._wake.wait()
             self._wake.clear()
             try:
-                while self._held and await self._move_batch() == self._config.batch:
+                while await self._move_batch():
                     pass
                 backlog = await self._store.backlog()
                 self._metrics.backlog(backlog.waiting, backlog.age_s)
@@ -145,13 +146,15 @@ class Relay:
         finally:
             connection.terminate()
 
-    async def _move_batch(self) -> int:
-        """Moves one batch and hands it on; how many events it was."""
+    async def _move_batch(self) -> bool:
+        """Moves one batch and hands it on; whether there may be more."""
         events = await self._store.move(self._held, self._config.batch)
+        if not events:
+            return False
         self._metrics.moved.inc(len(events))
-        if events:
-            await self._hand_on(events)
-        return len(events)
+        await self._hand_on(events)
+        counts = Counter(event.cursor.partition for event in events)
+        return max(counts.values()) == self._config.batch
 
     async def _hand_on(self, events: Sequence[StreamEvent]) -> None:
         """Gives what was moved to the publisher, unless that reads the log anyway."""

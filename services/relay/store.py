@@ -50,7 +50,11 @@ class EventStore:
             await connection.execute(QUERIES.release_partitions, [*held], [*held.values()])
 
     async def move(self, held: Mapping[int, int], most: int) -> list[StreamEvent]:
-        """Moves up to `most` outbox rows to the log; what was moved, by partition and number."""
+        """Moves up to `most` outbox rows of each partition to the log.
+
+        Returns:
+            What was moved, by partition and number.
+        """
         async with self._database.connection() as connection:
             rows = await connection.fetch(QUERIES.move, [*held], [*held.values()], most)
         return [_event(row) for row in rows]

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import uvloop
 from rich.console import Console
 
-from tests.bench import chain, placing, rest
+from tests.bench import chain, draining, placing, rest
 from tests.bench.table import Row, show
 
 BENCHES: Mapping[str, Callable[[], Awaitable[Sequence[Row]]]] = {
     "chain": chain.rows,
     "placing": placing.rows,
     "rest": rest.rows,
+    "draining": draining.rows,
 }
 
 

@@ -3,7 +3,6 @@
 Prints its port, serves until its standard input ends.
 """
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from services.chassis.rpc.identity import MeshVerifier, public_keys
 from services.chassis.rpc.server import RpcServer, ServerOptions, build_server
 from services.chassis.run.telemetry import Telemetry, configure_logging
+from tests.bench.processes import end_of_input
 from tests.support.echo import SERVICE, EchoServicer
 
 ANY_PORT = "127.0.0.1:0"
@@ -61,7 +61,7 @@ async def main(kind: str, public_pem: str) -> None:
     else:
         server, port = await start_with_chain(public_pem, traced=kind == "traced")
     print(port, flush=True)
-    await asyncio.to_thread(sys.stdin.read)
+    await end_of_input()
     await server.stop(0)
 
 

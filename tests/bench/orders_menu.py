@@ -1,14 +1,18 @@
 """What is ordered in the benches: two lines of the demo coffee bar, priced."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from google.protobuf import json_format
-from maitred.orders.v1 import cart_pb2, catalog_pb2
+from maitred.orders.v1 import cart_pb2, catalog_pb2, order_pb2
 
 from services.assembly.demo.seed import CATALOGS
+from services.chassis.data.ids import to_id
+from services.chassis.data.outbox import OutboxEvent
 from services.orders.carts.convert import from_cart, to_cart
 from services.orders.carts.pricing import price
 from services.orders.catalog.convert import to_catalog
+from services.orders.orders.events import order_changed
 
 TENANT = UUID(int=1)
 
@@ -25,3 +29,24 @@ def priced_cart() -> cart_pb2.Cart:
         ]
     )
     return from_cart(price(to_cart(wanted), catalog))
+
+
+def placed_order() -> order_pb2.Order:
+    """An order of that cart."""
+    cart = priced_cart()
+    return order_pb2.Order(
+        order_id=to_id("ord", UUID(int=1)),
+        principal_id="gst_1",
+        status=order_pb2.ORDER_STATUS_PLACED,
+        lines=cart.lines,
+        total_minor=cart.total_minor,
+        currency_code=cart.currency_code,
+        version=1,
+    )
+
+
+def placed_event() -> OutboxEvent:
+    """The event that tells of it."""
+    return order_changed(
+        placed_order(), tenant_id=TENANT, event_id=UUID(int=1), now=datetime.now(UTC)
+    )

@@ -5,7 +5,6 @@ The bare one verifies nothing, reads nothing and renders nothing: it hands const
 ends.
 """
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,18 +15,18 @@ from uuid import UUID, uuid4
 import asyncpg
 import grpc
 import uvloop
-from maitred.orders.v1 import order_pb2, order_service_pb2
+from maitred.orders.v1 import order_service_pb2
 
 from services.chassis.data.idempotency import fingerprint
-from services.chassis.data.ids import from_id, to_id
+from services.chassis.data.ids import from_id
 from services.chassis.data.postgres import Queries
-from services.chassis.run.lifecycle import Target, run_components
+from services.chassis.run.lifecycle import Target
 from services.chassis.run.telemetry import configure_logging
 from services.orders.config import OrdersConfig
 from services.orders.orders.convert import to_new_order
-from services.orders.orders.events import order_changed
 from services.orders.wiring import build
-from tests.bench.orders_menu import TENANT, priced_cart
+from tests.bench.orders_menu import TENANT, placed_event, placed_order
+from tests.bench.processes import end_of_input, serve
 
 ANY_PORT = "127.0.0.1:0"
 POOL = 8
@@ -39,20 +38,12 @@ class BareOrders:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
         self._sql = Queries.load("services.orders.orders").place_order
-        now = datetime.now(UTC)
-        cart = priced_cart()
-        message = order_pb2.Order(
-            order_id=to_id("ord", UUID(int=1)),
-            principal_id="gst_1",
-            status=order_pb2.ORDER_STATUS_PLACED,
-            lines=cart.lines,
-            total_minor=cart.total_minor,
-            currency_code=cart.currency_code,
-            version=1,
+        order = placed_order()
+        self._event = placed_event()
+        self._order = to_new_order(
+            order, order_id=UUID(int=1), quote_id=UUID(int=1), now=datetime.now(UTC)
         )
-        self._event = order_changed(message, tenant_id=TENANT, event_id=UUID(int=1), now=now)
-        self._order = to_new_order(message, order_id=UUID(int=1), quote_id=UUID(int=1), now=now)
-        self._answer = order_service_pb2.PlaceOrderResponse(order=message)
+        self._answer = order_service_pb2.PlaceOrderResponse(order=order)
 
     def handlers(self) -> Any:
         """As generated code makes them."""
@@ -103,7 +94,7 @@ async def bare(database_url: str) -> AsyncIterator[int]:
 async def serve_bare(database_url: str) -> None:
     async with bare(database_url) as port:
         print(port, flush=True)
-        await asyncio.to_thread(sys.stdin.read)
+        await end_of_input()
 
 
 async def serve_ours(database_url: str, public_pem: str, admin_port: str) -> None:
@@ -116,16 +107,7 @@ async def serve_ours(database_url: str, public_pem: str, admin_port: str) -> Non
         page_token_key="bench",
         drain_delay_s=0.0,
     )
-    stop = asyncio.Event()
-
-    async def stop_at_end() -> None:
-        await asyncio.to_thread(sys.stdin.read)
-        stop.set()
-
-    ending = asyncio.create_task(stop_at_end())
-    target = Target("orders", config, build)
-    await run_components([target], stop, lambda bound: print(bound.grpc["orders"], flush=True))
-    await ending
+    await serve(Target("orders", config, build), lambda bound: bound.grpc["orders"])
 
 
 async def main(kind: str, *arguments: str) -> None:

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from services.assembly.network import free_port
 from services.chassis.data.ids import to_id
 from services.chassis.rpc.identity import MeshSigner, Principal, Role, new_key
-from tests.bench.databases import migrated_database
+from tests.bench.databases import store
 from tests.bench.orders_menu import TENANT, priced_cart
 from tests.bench.processes import served
 from tests.bench.table import Row, interleaved
@@ -32,8 +32,8 @@ async def rows() -> Sequence[Row]:
     token = MeshSigner(key.private_pem, key.kid).mint(GUEST)
     metadata = (("authorization", f"Bearer {token}"),)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(migrated_database())
-        own_url = database.service_url("orders")
+        one = await stack.enter_async_context(store())
+        own_url = one.database.service_url("orders")
         admin = free_port(0)
         ports = {
             "bare": await stack.enter_async_context(served("orders_server", "bare", own_url)),
@@ -41,7 +41,7 @@ async def rows() -> Sequence[Row]:
                 served("orders_server", "ours", own_url, key.public_pem, str(admin))
             ),
         }
-        connection = await asyncpg.connect(database.url)
+        connection = await asyncpg.connect(one.database.url)
         stack.push_async_callback(connection.close)
         rates = {}
         for kind, port in ports.items():

@@ -1,11 +1,13 @@
-"""Servers to be measured, each in a process of its own."""
+"""Servers to be measured, each in a process of its own: both ends of how they are run."""
 
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from services.chassis.run.lifecycle import Bound, Target, run_components
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,3 +32,21 @@ async def served(module: str, *arguments: str) -> AsyncIterator[int]:
     finally:
         process.stdin.close()
         await process.wait()
+
+
+async def end_of_input() -> None:
+    """Returns when whoever started this process wants it to stop, or is gone."""
+    await asyncio.to_thread(sys.stdin.read)
+
+
+async def serve(target: Target, port: Callable[[Bound], int]) -> None:
+    """Runs a target as in production, prints its port, and drains it at the end of input."""
+    stop = asyncio.Event()
+
+    async def stop_at_end() -> None:
+        await end_of_input()
+        stop.set()
+
+    ending = asyncio.create_task(stop_at_end())
+    await run_components([target], stop, lambda bound: print(port(bound), flush=True))
+    await ending

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from uuid import UUID
 
 import grpc
@@ -20,16 +20,9 @@ from maitred.identity.v1 import (
 
 from services.assembly.network import free_port
 from services.chassis.rpc.identity import MeshSigner, Principal, Role, new_key
+from tests.bench.databases import store
 from tests.bench.processes import served
 from tests.bench.table import Row, interleaved
-from tests.support.servers import (
-    MigratedDatabase,
-    Servers,
-    claim_home,
-    migrated_copy,
-    migrated_template,
-    start_servers,
-)
 
 REQUESTS = 3_000
 AT_ONCE = 16
@@ -54,29 +47,27 @@ async def rows() -> Sequence[Row]:
     key = new_key()
     signer = MeshSigner(key.private_pem, key.kid)
     async with AsyncExitStack() as stack:
-        with ExitStack() as servers_stack:
-            servers, database = await asyncio.to_thread(_start, servers_stack)
-            upstream = await stack.enter_async_context(served("rest_server", "upstream"))
-            address = f"127.0.0.1:{upstream}"
-            rpc = free_port(0)
-            ports = {
-                "bare": await stack.enter_async_context(served("rest_server", "bare", address)),
-                "ours": await stack.enter_async_context(
-                    served(
-                        "rest_server",
-                        "ours",
-                        address,
-                        database.service_url("gateway"),
-                        servers.redis_url,
-                        key.private_pem,
-                        key.public_pem,
-                        str(rpc),
-                    )
-                ),
-            }
-            secret = await _api_key(f"127.0.0.1:{rpc}", signer)
-            found = await interleaved({kind: _rate(port, secret) for kind, port in ports.items()})
-            await stack.aclose()
+        one = await stack.enter_async_context(store())
+        upstream = await stack.enter_async_context(served("rest_server", "upstream"))
+        address = f"127.0.0.1:{upstream}"
+        rpc = free_port(0)
+        ports = {
+            "bare": await stack.enter_async_context(served("rest_server", "bare", address)),
+            "ours": await stack.enter_async_context(
+                served(
+                    "rest_server",
+                    "ours",
+                    address,
+                    one.database.service_url("gateway"),
+                    one.redis_url,
+                    key.private_pem,
+                    key.public_pem,
+                    str(rpc),
+                )
+            ),
+        }
+        secret = await _api_key(f"127.0.0.1:{rpc}", signer)
+        found = await interleaved({kind: _rate(port, secret) for kind, port in ports.items()})
     return [
         Row(
             "REST → RPC, a quote of two lines",
@@ -87,12 +78,6 @@ async def rows() -> Sequence[Row]:
             note="ours with API key, rate limit, metrics and access log",
         )
     ]
-
-
-def _start(stack: ExitStack) -> tuple[Servers, MigratedDatabase]:
-    servers = stack.enter_context(start_servers(stack.enter_context(claim_home())))
-    template = stack.enter_context(migrated_template(servers))
-    return servers, stack.enter_context(migrated_copy(servers, template, "bench_rest"))
 
 
 async def _api_key(address: str, signer: MeshSigner) -> str:

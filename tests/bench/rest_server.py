@@ -26,9 +26,10 @@ from starlette.routing import Route
 from gateway.config import GatewayConfig
 from gateway.wiring import build
 from services.chassis.data.ids import to_id
-from services.chassis.run.lifecycle import Target, run_components
+from services.chassis.run.lifecycle import Target
 from services.chassis.run.telemetry import configure_logging
 from tests.bench.orders_menu import TENANT, priced_cart
+from tests.bench.processes import end_of_input, serve
 
 ANY_PORT = "127.0.0.1:0"
 
@@ -71,7 +72,7 @@ async def serve_upstream() -> None:
     port = server.add_insecure_port(ANY_PORT)
     await server.start()
     print(port, flush=True)
-    await asyncio.to_thread(sys.stdin.read)
+    await end_of_input()
     await server.stop(0)
 
 
@@ -189,7 +190,7 @@ async def serve_bare(upstream: str) -> None:
     while not server.started:  # noqa: ASYNC110 - it tells in no other way
         await asyncio.sleep(0.01)
     print(server.servers[0].sockets[0].getsockname()[1], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
+    await end_of_input()
     server.should_exit = True
     await serving
 
@@ -210,16 +211,7 @@ async def serve_ours(
         page_token_key="bench",
         drain_delay_s=0.0,
     )
-    stop = asyncio.Event()
-
-    async def stop_at_end() -> None:
-        await asyncio.to_thread(sys.stdin.read)
-        stop.set()
-
-    ending = asyncio.create_task(stop_at_end())
-    target = Target("gateway", config, build)
-    await run_components([target], stop, lambda bound: print(bound.http["gateway"], flush=True))
-    await ending
+    await serve(Target("gateway", config, build), lambda bound: bound.http["gateway"])
 
 
 async def main(kind: str, *arguments: str) -> None:

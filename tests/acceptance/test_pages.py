@@ -1,0 +1,188 @@
+"""The guest's page and the staff's board, side by side in a real browser."""
+
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+
+from services.assembly.demo.access import DemoTenant
+from tests.support.mesh import RunningMesh
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# A browser that talks to nobody but us.
+QUIET = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-breakpad"),
+]
+SIZES = {
+    "desktop": ViewportSize(width=1280, height=800),
+    "phone": ViewportSize(width=390, height=844),
+}
+PATIENCE_MS = 20_000
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs Chromium: apt-get install -y chromium"
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
+    home = tmp_path_factory.mktemp("browser")
+    expect.set_options(timeout=PATIENCE_MS)
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=QUIET, env={**os.environ, "HOME": str(home)}
+        )
+        yield launched
+        await launched.close()
+
+
+@asynccontextmanager
+async def visiting(browser: Browser, mesh: RunningMesh, size: str) -> AsyncIterator[Page]:
+    """A page of a browser that knows nobody here yet, and that complains of nothing."""
+    context = await browser.new_context(
+        viewport=SIZES[size],
+        is_mobile=size == "phone",
+        has_touch=size == "phone",
+        base_url=mesh.gateway_url,
+        locale="en-GB",
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    yield page
+    assert complaints == []
+    await context.close()
+
+
+async def arrive(page: Page, tenant: DemoTenant) -> None:
+    """Opens the guest's page and waits until it is live."""
+    await page.goto(f"/t/{tenant.slug}")
+    await expect(page.locator("#tenant")).to_have_text(tenant.display_name)
+    await expect(page.locator("#live")).to_have_text("live")
+
+
+async def open_board(page: Page, tenant: DemoTenant) -> None:
+    """Opens the board with the staff link and waits until it is live."""
+    await page.goto(f"/t/{tenant.slug}/board#key={tenant.staff_key}")
+    await expect(page.locator("#tenant")).to_contain_text(tenant.display_name)
+    await expect(page.locator("#live")).to_have_text("live")
+
+
+async def say(page: Page, text: str) -> None:
+    """Says something in the chat and waits for the answer."""
+    answers = await page.locator("#messages li.agent").count()
+    await page.get_by_label("Your message").fill(text)
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator("#messages li.agent")).to_have_count(answers + 1)
+    await expect(page.locator("#composer button")).to_be_enabled()
+
+
+async def fits(page: Page) -> bool:
+    """Whether nothing of the page sticks out sideways."""
+    sticks_out: bool = await page.evaluate(
+        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    )
+    return not sticks_out
+
+
+async def picture(page: Page, name: str) -> None:
+    """Keeps a screenshot where MAITRED_SCREENSHOTS says, if it does."""
+    if folder := os.environ.get("MAITRED_SCREENSHOTS"):
+        await page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_guest_orders_and_staff_move_the_order(
+    browser: Browser, mesh: RunningMesh, coffee_bar: DemoTenant, size: str
+) -> None:
+    async with visiting(browser, mesh, size) as guest, visiting(browser, mesh, size) as staff:
+        await open_board(staff, coffee_bar)
+        await arrive(guest, coffee_bar)
+        await picture(guest, f"guest-{size}-1-arrived")
+
+        await say(guest, "A latte with oat milk and a croissant, please")
+        await expect(guest.locator("#cart")).to_contain_text("Oat milk")
+        await picture(guest, f"guest-{size}-2-read-back")
+        await say(guest, "yes, please")
+        own = guest.locator("#orders article")
+        await expect(own.locator(".status")).to_have_text("placed")
+        number = await own.locator("strong").first.inner_text()
+        await picture(guest, f"guest-{size}-3-ordered")
+
+        placed = staff.locator(".column[data-status=placed] article").filter(has_text=number)
+        await expect(placed).to_contain_text("Oat milk")
+        await picture(staff, f"board-{size}-1-placed")
+        for action, status in (("Accept", "accepted"), ("Start", "preparing"), ("Ready", "ready")):
+            card = staff.locator(".board article").filter(has_text=number)
+            await card.get_by_role("button", name=action).click()
+            moved = staff.locator(f".column[data-status={status}] article")
+            await expect(moved.filter(has_text=number)).to_have_count(1)
+            await expect(own.locator(".status")).to_have_text(status)
+        await picture(staff, f"board-{size}-2-ready")
+        await picture(guest, f"guest-{size}-4-ready")
+
+        assert await fits(guest)
+        assert await fits(staff)
+        assert "key=" not in staff.url
+
+
+async def test_a_reload_keeps_the_chat_the_cart_and_the_orders(
+    browser: Browser, mesh: RunningMesh, coffee_bar: DemoTenant
+) -> None:
+    async with visiting(browser, mesh, "desktop") as guest:
+        await arrive(guest, coffee_bar)
+        await say(guest, "an espresso, please")
+        await say(guest, "yes")
+        await expect(guest.locator("#orders article")).to_have_count(1)
+        await say(guest, "and a bagel")
+        said = await guest.locator("#messages li").all_inner_texts()
+        await guest.reload()
+
+        await expect(guest.locator("#orders article")).to_contain_text("Espresso")
+        await expect(guest.locator("#cart")).to_contain_text("Bagel")
+        # The greeting is the page's own, the rest is the conversation.
+        await expect(guest.locator("#messages li")).to_have_text(said[1:])
+
+
+async def test_an_order_of_another_guest_is_on_the_board_only(
+    browser: Browser, mesh: RunningMesh, pizzeria: DemoTenant
+) -> None:
+    async with (
+        visiting(browser, mesh, "desktop") as one,
+        visiting(browser, mesh, "phone") as other,
+        visiting(browser, mesh, "desktop") as staff,
+    ):
+        await open_board(staff, pizzeria)
+        for guest, wish in ((one, "a margherita"), (other, "a cola")):
+            await arrive(guest, pizzeria)
+            await say(guest, wish)
+            await say(guest, "yes")
+            await expect(guest.locator("#orders article")).to_have_count(1)
+        shown = [await page.locator("#orders article").inner_text() for page in (one, other)]
+        for text in shown:
+            number = re.search(r"#[0-9A-F]{4}", text)
+            assert number
+            await expect(staff.locator("article").filter(has_text=number[0])).to_have_count(1)
+
+        assert "Margherita" in shown[0]
+        assert "Cola" in shown[1]
+
+
+async def test_the_board_without_its_link_says_how_to_open_it(
+    browser: Browser, mesh: RunningMesh, pizzeria: DemoTenant
+) -> None:
+    context = await browser.new_context(base_url=mesh.gateway_url)
+    page = await context.new_page()
+    await page.goto(f"/t/{pizzeria.slug}/board")
+
+    await expect(page.locator("#notice")).to_contain_text("staff link")
+    await context.close()

@@ -3,8 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# `up` needs the build set only, but what has the dev set keeps it.
-SET := $(if $(wildcard .venv/.dev),dev,build)
+# `up` needs the build set only; what has the dev set, or is about to, keeps it.
+SET := $(if $(wildcard .venv/.dev)$(filter-out up gen lock,$(MAKECMDGOALS)),dev,build)
 
 TMP := .maitred/tmp
 

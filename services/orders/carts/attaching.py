@@ -5,6 +5,7 @@ from services.orders.carts.english import ARTICLES, DEFINITE, EVERY, MULTIPLIERS
 from services.orders.carts.lexicon import EntityKind
 from services.orders.carts.linking import Mention
 from services.orders.carts.modifiers import MODIFIER_KINDS, Modifier, offers
+from services.orders.carts.tokens import words_of
 from services.orders.carts.units import Row
 from services.orders.carts.working import Draft
 from services.orders.catalog.model import OptionKind, Product
@@ -35,7 +36,20 @@ class Attaching:
         elif (host := self._host(context, at, modifier)) is not None:
             self._place_host(context, host, modifier)
         elif not discourse.orphaned:
-            self._put(context.scope or self._targets(modifier), modifier)
+            targets = context.scope or self._targets(modifier)
+            for draft in targets:
+                self._give_way(context, draft, modifier)
+            self._put(targets, modifier)
+
+    def read_ordinary(self, context: Context, at: int) -> None:
+        """Of "actually regular": leave the one thing chosen differently at its default."""
+        if context.row.product_after(at) is not None:
+            return
+        draft = self._discourse.antecedent
+        only = list(draft.selections) if draft is not None else []
+        if draft is not None and len(only) == 1 and context.row.clause.corrects:
+            del draft.selections[only[0]]
+            self._discourse.touch(draft)
 
     def _put(self, targets: tuple[Draft, ...], modifier: Modifier) -> None:
         discourse = self._discourse
@@ -46,6 +60,25 @@ class Attaching:
                 discourse.fitting.put(draft, modifier)
                 discourse.last = (draft, modifier)
                 discourse.touch(draft)
+
+    def _give_way(self, context: Context, draft: Draft, modifier: Modifier) -> None:
+        """Take off the add-on a correction replaces: the only one, or one of a kindred name."""
+        sense = modifier.mention.best(EntityKind.ADD_ON)
+        clause = context.row.clause
+        if sense is None or modifier.negated or clause.adds or not clause.corrects:
+            return
+        add_ons = self._discourse.lexicon.catalog.add_ons_by_id
+        name = set(words_of(add_ons[sense.entity.id].name))
+        others = [id_ for id_ in draft.add_ons if id_ != sense.entity.id]
+        kindred = [
+            id_
+            for id_ in others
+            if (other := set(words_of(add_ons[id_].name))) <= name or name <= other
+        ]
+        alone = others if len(others) == 1 and not (context.with_open or clause.turns) else []
+        instead = others if len(others) == 1 and "instead" in clause.words else []
+        for id_ in {*kindred, *alone, *instead}:
+            del draft.add_ons[id_]
 
     def _modifier(self, context: Context, at: int, mention: Mention) -> Modifier:
         row = context.row
@@ -63,6 +96,8 @@ class Attaching:
     def _wants_less(self, row: Row, at: int, mention: Mention) -> bool:
         """Whether the wish is about something ("light …", "easy on the …") and not for it."""
         words = [row.norm(k) for k in range(max(at - 3, 0), at) if row.norm(k) not in DEFINITE]
+        if words[-1:] == ["half"]:
+            return True
         if words[-1:] == [] or (words[-1] not in _LESSENING and words[-2:] != ["easy", "on"]):
             return False
         sense = mention.best(*MODIFIER_KINDS)

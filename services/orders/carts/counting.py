@@ -190,6 +190,10 @@ class Counting:
         if not anew and (base.quantity > number or (carved and base.quantity >= number)):
             after = discourse.current if carved else None
             part = discourse.order.split(base, number, after)
+        elif base in discourse.tentative:
+            part = base
+            part.quantity = number
+            discourse.tentative.remove(base)
         elif not anew and (
             base.quantity == number > 1 or (base.line_id and not carved and not context.adds)
         ):
@@ -224,7 +228,8 @@ class Counting:
         touched = self._discourse.touched
         if touched and draft not in touched:
             return
-        fresh = not draft.line_id and not row.clause.turns and len(row.units) > 2
+        tentative = draft in self._discourse.tentative
+        fresh = not (draft.line_id or tentative) and not row.clause.turns and len(row.units) > 2
         later = [
             u for u in row.units if u.is_unknown or (u.mention and u.start > row.units[at].start)
         ]

@@ -43,7 +43,8 @@ class Discourse:
 
     ``current`` is the draft last spoken of, ``touched`` all drafts spoken of, ``named`` those
     spoken of by the name of their product. ``pending`` modifiers and ``parts`` wait for a
-    product; while ``orphaned``, what is said belongs to something that is not in the order.
+    product, ``tentative`` drafts were only asked about. Once ``rejected``, what follows corrects
+    the order. While ``orphaned``, what is said belongs to something that is not in the order.
     """
 
     def __init__(self, order: WorkingOrder, lexicon: Lexicon, focus: Focus) -> None:
@@ -62,6 +63,8 @@ class Discourse:
         self.split_from: Draft | None = None
         self.sample: Draft | None = None
         self.orphaned = False
+        self.rejected = False
+        self.tentative: list[Draft] = []
 
     @property
     def antecedent(self) -> Draft | None:

@@ -57,7 +57,7 @@ DEGREES = frozenset(
     "extra very really super just light lightly less little more slightly heavy heavily only "
     "lots lot plenty bit splash dash touch pinch hint drop dollop drizzle sprinkle twist side "
     "pump pumps half quarter easy additional additionally so too max maximum least bunch tons "
-    "ton slice slices piece pieces scoop scoops teaspoon spoon spoonful packet packets".split()
+    "ton slice slices piece pieces scoop scoops teaspoon spoon spoonful packet packets free".split()
 )
 MEASURES = frozenset(
     "splash dash touch pinch hint drop dollop drizzle sprinkle twist side pump bit lot little "
@@ -81,27 +81,26 @@ FRAME: frozenset[str] = frozenset(
     taking make makes making made want wants wanted need needs needed like likes liked love
     order orders ordered ordering buy try trying grab bring send put place go going gonna come
     comes coming see look looks looking think thought guess know believe say said tell ask feel
-    try hope please thanks thank thankyou cheers hi hello hey howdy greetings good morning
-    afternoon evening day today tonight now right sir madam maam miss man dude friend buddy pal
-    mate there here ok okay alright well sure yes yeah yep yup no not nope oh um uh hmm er ah so
-    then just also too as actually instead maybe perhaps possibly possible kindly really quite
-    only still yet already again else another other others some any each both all every
-    everything anything something nothing one ones two same different first next last a an the
-    of for to in on at by from with without and or but if because since than though when while
-    where what which who how why about into onto over up down out off before after is it be
-    would will wont change changed switch swap replace remove cancel add adding added include
-    including plus instead actually sorry wait oops meant mean rather prefer preferably hold
-    skip minus except nor neither never mind forget leave time minute moment ready drink
-    beverage drinks beverages item items thing things stuff cup cups mug glass serving servings
-    order menu name named called call nice lovely great awesome cool perfect fine correct
-    delicious tasty substitute sure favorite usual wonderful fantastic excellent yum yummy fancy
-    decided deciding ill im ive id lets able want're round total along altogether feeling mood
-    start started set starting treat myself yourself pick-up pickup pick picking going have
-    having drinking serve served serving mine hers yours kind sort type style flavor flavour
-    flavored flavoured flavoring flavouring flavors flavours whatever way bit version type
-    instead itself must today's later soon quick quickly real how're hows hope guys folks
-    everyone people anyone someone should supposed rather wrong incorrect mistake correction
-    confirm confirmed help use using pour um umm uhh ahh ya yea ye gotta got way
+    hope please thanks thank thankyou cheers hi hello hey howdy greetings good morning afternoon
+    evening day today tonight now right sir madam maam miss man dude friend buddy pal mate there
+    here ok okay alright well sure yes yeah yep yup no not nope oh um uh hmm er ah so then just
+    also too as actually instead maybe perhaps possibly possible kindly really quite only still
+    yet already again else another other others some any each both all every everything anything
+    something nothing one ones two same different first next last a an the of for to in on at by
+    from with without and or but if because since than though when while where what which who
+    how why about into onto over up down out off before after wont change changed switch swap
+    replace remove cancel add adding added include including plus sorry wait oops meant mean
+    rather prefer preferably hold skip minus except nor neither never mind forget leave time
+    minute moment ready drink beverage drinks beverages item items thing things stuff cup cups
+    mug glass serving servings menu name named called call nice lovely great awesome cool
+    perfect fine correct delicious tasty substitute favorite usual wonderful fantastic excellent
+    yum yummy fancy decided deciding ill im ive id able want're round total along altogether
+    feeling mood start started set starting treat myself yourself pick-up pickup pick picking
+    drinking serve served hers yours kind sort type style flavor flavour flavored flavoured
+    flavoring flavouring flavors flavours whatever way bit version itself today's later soon
+    quick quickly real how're hows guys folks everyone people anyone someone supposed wrong
+    incorrect mistake correction confirm confirmed asked forgot requested help use using pour
+    umm uhh ahh ya yea ye gotta
     """.split()
 )
 

@@ -14,9 +14,7 @@ from services.orders.carts.tokens import Token
 from services.orders.carts.units import Row, Unit
 from services.orders.carts.working import Draft
 
-_WEAK_DEGREES = frozenset(
-    "just only so too quarter half additional additionally very really".split()
-)
+_WEAK_DEGREES = frozenset("just only so too additional additionally very really".split())
 _AMOUNTS = frozenset(
     "splash dash touch pinch hint drop dollop drizzle sprinkle shot bit pump".split()
 )
@@ -105,7 +103,7 @@ def _may_belong(row: Row, at: int) -> bool:
 def _is_quantified(row: Row, at: int) -> bool:
     """Whether words around a known thing say how much of it, which no option does."""
     if row.product_after(at) is not None:
-        return False
+        return row.norm(at - 1) in DEGREES - _WEAK_DEGREES
     back = at - 1
     while back >= 0 and row.norm(back) in _GLUE:
         back -= 1
@@ -146,7 +144,8 @@ def _owner(row: Row, last: int) -> Draft | None:
         ahead += 1
     if row.is_product(ahead) and row.norm(last + 1) != ",":
         return row.units[ahead].owner
-    return row.units[last].owner
+    later = (row.units[k].owner for k in range(ahead, len(row.units)) if row.is_product(k))
+    return row.units[last].owner or next(later, None)
 
 
 def _is_item(row: Row, units: Sequence[Unit], first: int, last: int, owner: Draft | None) -> bool:

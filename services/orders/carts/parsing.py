@@ -20,7 +20,7 @@ from services.orders.carts.reading import (
     TextSpan,
 )
 from services.orders.carts.removals import Removals
-from services.orders.carts.sentences import clauses
+from services.orders.carts.sentences import Clause, clauses
 from services.orders.carts.tokens import Token, tokenize
 from services.orders.carts.units import Row
 from services.orders.carts.working import WorkingOrder
@@ -106,10 +106,16 @@ class CartParser:
         names = name_spans(tokens, text, self._lexicon)
         left: list[Leftover] = []
         read: list[Mention] = []
-        for clause in clauses(tokens):
-            if clause.asks:
-                continue
+        said = clauses(tokens)
+        for number, clause in enumerate(said):
             row = Row(clause, mentions, text)
+            if clause.asks:
+                if _is_taken_up(row, said[number + 1 :]):
+                    reader.read(row)
+                    discourse.tentative.extend(discourse.touched)
+                continue
+            if clause.describes and discourse.named:
+                continue
             read.extend(u.mention for u in row.units if u.mention)
             if clause.removes:
                 discourse.current = removals.read(row, discourse.antecedent)
@@ -159,6 +165,13 @@ class CartParser:
                 cart, discourse, operations_cart=apply(cart, operations), asked=ambiguities
             ),
         )
+
+
+def _is_taken_up(row: Row, later: Sequence[Clause]) -> bool:
+    """Whether a thing asked about is ordered in the next breath: "… ? I'll take one"."""
+    products = [k for k in range(len(row.units)) if row.is_product(k)]
+    follows = bool(later) and not later[0].asks
+    return len(products) == 1 and follows and any(clause.wants_that for clause in later)
 
 
 def _outside(mentions: Sequence[Mention], spans: Sequence[tuple[int, int]]) -> tuple[Mention, ...]:

@@ -11,6 +11,8 @@ from services.orders.carts.units import Row
 from services.orders.carts.working import Draft
 from services.orders.catalog.model import Product
 
+_DOUBTFUL = 0.6
+
 
 class Products:
     """Does what naming a product means."""
@@ -122,12 +124,23 @@ class Products:
         rivals = mention.rivals(EntityKind.PRODUCT)
         if len(rivals) > 1:
             rivals = self._narrowed(row, at, rivals)
+        if rivals[0].coverage < _DOUBTFUL and self._is_another_kind(row, at):
+            phrase = row.phrase(row.text_start(at), at)
+            self._discourse.refusals.append(Refusal(RefusalKind.NOT_ON_MENU, phrase))
+            return None
         if len(rivals) == 1:
             return self._discourse.lexicon.catalog.products_by_id[rivals[0].entity.id]
         ids = tuple(sense.entity.id for sense in rivals)
         said = row.phrase(row.text_start(at), row.text_end(at))
         self._discourse.ambiguities.append(Ambiguity(row.phrase(at, at), ids, said))
         return None
+
+    def _is_another_kind(self, row: Row, at: int) -> bool:
+        """Whether an unknown word in front makes it a kind the menu does not have."""
+        other = row.is_unknown(at - 1) and not row.units[at - 1].used
+        if other:
+            row.units[at - 1].used = True
+        return other
 
     def _narrowed(self, row: Row, at: int, rivals: tuple[Sense, ...]) -> tuple[Sense, ...]:
         """Leave what the guest already has, else what fits the words in front."""
@@ -160,8 +173,8 @@ class Products:
             return None
         before = [d for d in same if d.line_id and d not in discourse.named]
         if before:
-            return self._again(before, number)
-        alone = row.clause.corrects and len(discourse.order.existing()) == 1
+            return self._again(before, number, row.clause.singles_out)
+        alone = (row.clause.corrects or discourse.rejected) and len(discourse.order.existing()) == 1
         untouched = not discourse.touched and not context.placed
         if (row.clause.turns or alone) and untouched and discourse.focused is not None:
             return self._become(discourse.focused, product, number)
@@ -179,10 +192,10 @@ class Products:
         draft.quantity = number or draft.quantity
         return draft
 
-    def _again(self, same: list[Draft], number: int | None) -> Draft:
+    def _again(self, same: list[Draft], number: int | None, only: bool) -> Draft:
         """A product of the cart named again is its line, perhaps in another number."""
         chosen = self._likeliest(same)
-        if number and number > 1 and sum(draft.quantity for draft in same) != number:
+        if number and (number > 1 or only) and sum(draft.quantity for draft in same) != number:
             chosen.quantity = number
         return chosen
 

@@ -9,7 +9,7 @@ import re
 from services.orders.carts.attaching import Attaching
 from services.orders.carts.counting import WITH, Counting
 from services.orders.carts.discourse import Context, Discourse
-from services.orders.carts.english import ARTICLES, EVERY, ORDINALS, SPLIT_PRONOUNS
+from services.orders.carts.english import ARTICLES, EVERY, ORDINALS, ORDINARY, SPLIT_PRONOUNS
 from services.orders.carts.lexicon import EntityKind
 from services.orders.carts.linking import Mention
 from services.orders.carts.products import Products
@@ -37,6 +37,7 @@ class Reader:
         """Do what one clause says."""
         discourse = self._discourse
         context = Context(row, adds=row.clause.adds)
+        discourse.rejected = discourse.rejected or row.clause.rejects
         discourse.orphaned = False
         mark_replaced(discourse, context)
         for at, unit in enumerate(row.units):
@@ -72,6 +73,8 @@ class Reader:
             self._counting.read_article(context, at)
         elif word in WITH:
             context.with_open = True
+        elif word in ORDINARY and row.norm(at - 1) not in {"of", "than"}:
+            self._attaching.read_ordinary(context, at)
         elif word in EVERY:
             self._counting.read_every(context, at)
         elif word in SPLIT_PRONOUNS and row.norm(at - 1) != "of":

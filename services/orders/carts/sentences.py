@@ -62,10 +62,21 @@ _ADDS = re.compile(
     r"\d+ more|some more|1 more|extra order)\b|^(?:and|then)\b"
 )
 _TURNS = re.compile(
-    r"\b(?:make|making|change|switch|swap|turn|convert|replace)\b.*\b(?:it|that|this|them|those|order|to|into|with|for)\b"
-    r"|\b(?:instead|rather|meant|supposed)\b"
+    r"\b(?:make|making|change|switch|swap|turn|convert|replace)\b.*\b(?:it|that|this|them|those|"
+    r"order|to|into|with|for)\b"
+    r"|\b(?:instead|rather|meant|supposed)\b|\b\d+ of (?:them|those|these)\b.*\bbe\b"
 )
-_UNWANTED = re.compile(r"\bno\b|\bnope\b|\bactually\b|\bsorry\b|\bwait\b|\bcorrection\b|\boops\b")
+_UNWANTED = re.compile(
+    r"\b(?:no|nope|actually|sorry|wait|correction|oops|second thought|changed my mind)\b"
+)
+_REJECTS = re.compile(
+    r"^(?:no|nope|wrong|incorrect|(?:that|it|this) is (?:not|wrong|incorrect)\b.*|"
+    r"(?:that|it) (?:does )?not (?:look |sound )?(?:right|correct)\b.*|not (?:right|correct|"
+    r"what)\b.*)$"
+)
+_WANTS_THAT = re.compile(
+    r"\b(?:take|have|get|want|like|order|try|do)\b.*\b(?:\d+|it|that|those|them)\b|\bmake sure\b"
+)
 _AFFIRMS = re.compile(r"^(?:yes|yeah|yep|yup|sure|correct|right|exactly|perfect|ok|okay)\b")
 
 
@@ -105,6 +116,30 @@ class Clause:
         """Whether it speaks of what was already ordered."""
         return bool(
             set(self.words.split()) & CORRECTIVE or self.turns or _UNWANTED.search(self.words)
+        )
+
+    @property
+    def rejects(self) -> bool:
+        """Whether it says no more than that something is wrong."""
+        return bool(_REJECTS.search(self.words))
+
+    @property
+    def singles_out(self) -> bool:
+        """Whether it wants no more than what it names."""
+        return bool(re.search(r"\b(?:only|just)\b", self.words))
+
+    @property
+    def wants_that(self) -> bool:
+        """Whether it orders something without naming it."""
+        return bool(_WANTS_THAT.search(self.words))
+
+    @property
+    def describes(self) -> bool:
+        """Whether it explains what was named before it."""
+        return bool(
+            re.search(
+                r"^(?:that|it|which) (?:is|has|contains) (?:just|basically|like)\b", self.words
+            )
         )
 
     @property

@@ -13,6 +13,7 @@ from services.orders.carts.english import (
     NEGATORS,
     ORDINALS,
     ORDINARY,
+    UNITS,
     VESSELS,
 )
 from services.orders.carts.lexicon import EntityKind
@@ -58,6 +59,7 @@ class Unit:
             and self.norm not in ORDINARY
             and self.norm not in MULTIPLIERS
             and self.norm not in ORDINALS
+            and self.norm not in UNITS
         )
 
 

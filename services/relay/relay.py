@@ -12,13 +12,13 @@ from redis.exceptions import RedisError
 
 from services.chassis.data.leases import RENEW_EVERY_S
 from services.chassis.data.outbox import CHANNEL
+from services.chassis.data.postgres import FAULTS
 from services.chassis.data.streams import StreamEvent
 from services.relay.config import RelayConfig
 from services.relay.metrics import RelayMetrics
 from services.relay.publisher import Publisher
 from services.relay.store import EventStore
 
-FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 _RETRY_S = 0.25
 _BATCHES_AHEAD = 4
 

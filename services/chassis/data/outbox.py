@@ -18,7 +18,7 @@ from uuid import UUID
 import asyncpg
 
 from services.chassis.data.ids import to_id
-from services.chassis.data.postgres import Connection
+from services.chassis.data.postgres import FAULTS, Connection
 
 PARTITIONS = 16
 CHANNEL = "maitred_outbox"
@@ -105,7 +105,7 @@ class OutboxNotifier:
         while True:
             try:
                 await self._notify()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            except FAULTS:
                 self._pending.set()
                 await asyncio.sleep(_RECONNECT_S)
 

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 else:
     Connection = asyncpg.Connection
 
+# What a loop that outlives its database expects: refusals, lost connections, and a protocol that
+# was cut off in the middle of an answer.
+FAULTS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+
 # How long a statement waits for somebody else's lock before it fails with 55P03.
 LOCK_TIMEOUT_MS = 2000
 
@@ -137,5 +147,5 @@ async def _roll_back(connection: Connection) -> None:
         return
     try:
         await asyncio.shield(connection.execute("ROLLBACK"))
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except FAULTS:
         connection.terminate()

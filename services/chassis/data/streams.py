@@ -99,7 +99,8 @@ class Subscription:
 
     def offer(self, item: StreamEvent | Reset) -> None:
         """Gives it a live event; one too many cuts it off instead of growing the queue."""
-        if self._queue.full():
+        # Once cut off it gets no more: what comes after a gap would move its position past it.
+        if self._overflown or self._queue.full():
             self._overflown = True
         else:
             self._queue.put_nowait(item)

@@ -16,6 +16,8 @@ _DATABASE_GONE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    # An answer that was cut off in the middle.
+    asyncpg.InternalClientError,
     # asyncpg raises the socket's own errors while it connects; redis-py and gRPC wrap them.
     ConnectionError,
 )

@@ -3,6 +3,10 @@ import { Problem, all, connect, frames, showLive, slug } from "./api.js";
 import { el } from "./dom.js";
 import { lines, shortNumber, statusOf, total } from "./order.js";
 
+// Refusals that pass by themselves: another message is being answered, a process comes back.
+const PASSING = [409, 502, 503, 504];
+const ATTEMPTS = 8;
+
 const tenant = slug();
 const client = connect(`guest-${tenant}`);
 const view = Object.fromEntries(
@@ -78,16 +82,31 @@ async function ask(text) {
   answer.classList.add("waiting");
   const request = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
   try {
-    await answerTo(text, request, answer);
+    await insist(text, request, answer);
   } catch (problem) {
-    await recover(problem, request, answer);
+    answer.className = "problem";
+    answer.textContent = `${problem.message} Please try again.`;
   } finally {
     answer.classList.remove("waiting");
     setBusy(false);
   }
 }
 
+/** Asks until there is an answer. Under one key a message is answered once, however often sent. */
+async function insist(text, request, answer) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await answerTo(text, request, answer);
+    } catch (problem) {
+      const passes = !(problem instanceof Problem) || PASSING.includes(problem.status);
+      if (!passes || attempt === ATTEMPTS) throw problem;
+      await new Promise((resolve) => setTimeout(resolve, attempt * 400));
+    }
+  }
+}
+
 async function answerTo(text, request, answer) {
+  answer.textContent = "";
   const response = await client.send(`/sessions/${session}/messages`, {
     method: "POST",
     body: { text, request_id: request },
@@ -101,23 +120,6 @@ async function answerTo(text, request, answer) {
     if (event === "done") return;
   }
   throw new TypeError("The answer broke off.");
-}
-
-/** A broken stream is no lost turn: the stored one is read; a refused one is said. */
-async function recover(problem, request, answer) {
-  if (!(problem instanceof Problem)) {
-    const turn = await client
-      .json(`/sessions/${session}/messages/${encodeURIComponent(request)}`)
-      .catch(() => null);
-    if (turn?.text) {
-      answer.textContent = turn.text;
-      showCart(turn.cart ?? {});
-      if (turn.order) keep(turn.order);
-      return;
-    }
-  }
-  answer.className = "problem";
-  answer.textContent = `${problem.message} Please try again.`;
 }
 
 /** Live orders: an event says which order moved, the order itself is read again. */

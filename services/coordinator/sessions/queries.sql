@@ -44,9 +44,10 @@ WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3
 RETURNING lease_epoch;
 
 -- name: renew_lease
--- Holds a lease for another term, unless another epoch began.
+-- Holds a lease for another term, unless another epoch began; one given back stays given back.
 UPDATE coordinator.sessions
-SET lease_expire_time = clock_timestamp() + make_interval(secs => $5)
+SET lease_expire_time = CASE WHEN lease_expire_time IS NOT NULL
+    THEN clock_timestamp() + make_interval(secs => $5) END
 WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND lease_epoch = $4
 RETURNING lease_epoch;
 

@@ -164,6 +164,15 @@ async def test_who_lost_the_lease_writes_nothing(
     assert (await guest.turn("lost")).state == turn_pb2.TURN_STATE_RUNNING
 
 
+async def test_a_renewal_that_comes_late_takes_nothing_back(
+    guest: Guest, dying: SessionStore
+) -> None:
+    begun = await begin(dying, guest, ORDERING, "ended")
+    await dying.fail(begun.lease, begun.turn)
+    await dying.hold(begun.lease, asyncio.sleep(BRIEF_TERM_S))
+    assert (await guest.says("Two lattes", "next")).turn.cart.lines[0].quantity == 2
+
+
 async def test_a_session_is_begun_once_for_a_key(guest: Guest) -> None:
     first = await guest.arrive("visit")
     assert await guest.arrive("visit") == first

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _Args = ParamSpec("_Args")
 _Result = TypeVar("_Result")
 
+# Each says at INFO, or at DEBUG once a call, what our own events say better.
 _CHATTY = ("alembic", "asyncio", "grpc", "httpcore", "httpx", "uvicorn.access", "uvicorn.error")
 
 _TRACER: ContextVar[otel.Tracer | None] = ContextVar("maitred_tracer", default=None)
@@ -166,16 +167,7 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # Each says at INFO, or at DEBUG once a call, what our own events say better.
-    for name in (
-        "grpc",
-        "asyncio",
-        "httpx",
-        "httpcore",
-        "uvicorn.access",
-        "uvicorn.error",
-        "alembic",
-    ):
+    for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

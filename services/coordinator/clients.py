@@ -59,7 +59,7 @@ class OrdersClient:
             found = await _answered(self._catalog.SearchProducts(search))
             matches = {match.product.product_id for match in found.matches}
             menu["products"] = [
-                product for product in menu["products"] if product["product_id"] in matches
+                product for product in menu.get("products", ()) if product["product_id"] in matches
             ]
         return menu
 

@@ -39,10 +39,11 @@ class CatalogStore:
         version, document = (row["version"], row["document"]) if row else (0, b"")
         if known is None or known.version != version:
             known = Edition(tenant_id, version, document, self._decode(document))
-            self._editions[tenant_id] = known
-            if len(self._editions) > _KEPT_TENANTS:
-                self._editions.popitem(last=False)
+        # Also one known before: others may have crowded it out while the database was asked.
+        self._editions[tenant_id] = known
         self._editions.move_to_end(tenant_id)
+        if len(self._editions) > _KEPT_TENANTS:
+            self._editions.popitem(last=False)
         return known
 
     async def replace(

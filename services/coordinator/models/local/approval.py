@@ -16,7 +16,7 @@ _YES = re.compile(
     r"certainly|indeed|precisely|of course|confirmed|approved|i (?:can |do |hereby )?(?:confirm|"
     r"approve|"
     r"agree)|positive|roger|totally|"
-    r"yessir|you bet|uh huh|mhm|si)\b|\byes\b"
+    r"yessir|yeppers|yuppers|you bet(?:cha)?|oui|okey|okie|a ?ok(?:ay)?|uh huh|mhm|si)\b|\byes\b"
 )
 _BARE_YES = re.compile(
     r"^(?:(?:oh|um|uh|ah|well|so|and|then|hmm|thanks|thank you|nice|cool|just|i see|hi|"
@@ -24,7 +24,9 @@ _BARE_YES = re.compile(
     r"great|excellent|awesome|wonderful|fantastic|amazing|lovely|brilliant|super|deal|"
     r"done|agreed|bingo|sounds|looks|confirmed|accurate|cool|okie dokie|okey dokey|alrighty|"
     r"mm hmm|yas|y|"
-    r"make it so|on point|spot on|by all means|for sure|love it|i love it|checked|"
+    r"make it so|on point|spot on|by all means|for sure|love it|i love it|checked|ready|very good|"
+    r"superb|got it|displayed|"
+    r"listed|should be|send it|100%|"
     r"everything checks)\b"
 )
 _PHRASES = re.compile(
@@ -55,7 +57,7 @@ _PHRASES = re.compile(
     r"good to go|that works|that will (?:do|be (?:it|all|everything))|works for me|"
     r"(?:fine|good|ok|okay) (?:by|with|for) me|let us (?:do|go)|(?:looks|seems) (?:like it|"
     r"that way)|"
-    r"(?:i am|we are) (?:good|happy|ready|satisfied)|thumbs up|100%|perfect|"
+    r"(?:i am|we are) (?:good|happy|ready|satisfied|sure|certain|positive)|thumbs up|100%|perfect|"
     r"no (?:changes|mistakes|problems?|issues?)|nothing to change|right on|makes sense|"
     r"you are right|do it|ready to (?:go|order|pay)|i am pretty sure)\b"
 )
@@ -78,6 +80,9 @@ _LOOKING = re.compile(
     r"\b(?:let (?:me|us)|i will|i need to) (?:see|check|look|think|read|verify)\b"
 )
 _FINE_NO = re.compile(
+    r"\b(?:i )?(?:do|would|need) not (?:need to )?change (?:a thing|anything|it)\b|"
+    r"\bnothing needs to change\b|\b(?:i think so|think so) yes\b|\byes (?:i )?think so\b|"
+    r"\bshould be (?=(?:it|all|right|correct|good|fine|everything|great|perfect|ok|okay)\b)|"
     r"\bno (?:changes|mistakes|errors|problems?|issues?|worries|complaints|"
     r"need to change)\b(?: needed| here| required)?|"
     r"\b(?:and )?(?:no )?nothing (?:else|more|to change|to add|wrong)\b(?: with it)?|\bno more\b|"
@@ -117,18 +122,18 @@ _FILLER = frozenset(
     a about again ahead all alright am an and are as at be been before by bye can check checking
     cheers confirm confirmed correct correctly dear detail details did display displayed do does
     done double everything exact exactly for friend from fine get go going good got great has
-    have have here i in indeed is it item items just know let like look looking looks lot love
-    lovely maam mate me mine much my need now of oh ok okay on one order ordered our out over
-    perfect perfectly please pretty quite really right screen see seem seems send sent should
-    sir so sound sounds specified sure sweet taking thank thanks that the them then there these
-    they thing things this those to totally tasty up us very want wanted was we well what which
-    will with wonderful would wow yay yeah yep yes you your awesome excellent fantastic cool
-    amazing brilliant super accurate complete appears um uh ah hmm k deal 100% nailed clear
-    happy hear hearing appreciate drink drinks food meal think believe see saw checked checks
-    match matches matched both nice mm yas y okie dokie okey dokey point spot bingo means beans
-    like by on info information change changes display agreed percent love hurry certain
-    certainly beautiful fabulous delicious yummy ready set submit put through work works time
-    again man buddy dude
+    have here i in indeed is it item items just know let like look looking looks lot love lovely
+    maam mate me mine much my need now of oh ok okay on one order ordered our out over perfect
+    perfectly please pretty quite really right screen see seem seems send sent should sir so
+    sound sounds specified sure sweet taking thank thanks that the them then there these they
+    thing things this those to totally tasty up us very want wanted was we well what which will
+    with wonderful would wow yay yeah yep yes you your awesome excellent fantastic cool amazing
+    brilliant super accurate complete appears um uh ah hmm k deal 100% nailed clear happy hear
+    hearing appreciate drink drinks food meal think believe saw checked checks match matches
+    matched both had entered heard understood wrote listed reads positive ty tysm thx thanx job
+    may off nice mm yas y okie dokie okey dokey point spot bingo means beans info information
+    change changes agreed percent hurry certain certainly beautiful fabulous delicious yummy
+    ready set submit put through work works time man buddy dude
     """.split()
 )
 

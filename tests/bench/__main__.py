@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import uvloop
 from rich.console import Console
 
-from tests.bench import chain, draining, placing, rest
+from tests.bench import chain, draining, mesh, placing, rest
 from tests.bench.table import Row, show
 
 BENCHES: Mapping[str, Callable[[], Awaitable[Sequence[Row]]]] = {
@@ -14,12 +14,15 @@ BENCHES: Mapping[str, Callable[[], Awaitable[Sequence[Row]]]] = {
     "placing": placing.rows,
     "rest": rest.rows,
     "draining": draining.rows,
+    "mesh": mesh.rows,
 }
+WIDTH = 150
 
 
 async def main(names: Sequence[str]) -> None:
     """Runs the benches named, or all."""
-    console = Console()
+    # Wide enough for the whole table wherever it goes.
+    console = Console(width=WIDTH) if not sys.stdout.isatty() else Console()
     rows: list[Row] = []
     for name in names or BENCHES:
         with console.status(name):

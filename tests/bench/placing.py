@@ -48,7 +48,7 @@ async def rows() -> Sequence[Row]:
             channel = await stack.enter_async_context(
                 grpc.aio.insecure_channel(f"127.0.0.1:{port}")
             )
-            rates[kind] = _rate(channel, metadata, lambda: _make_quotes(connection))
+            rates[kind] = _rate(channel, metadata, lambda: make_quotes(connection, GUEST, ORDERS))
         cpu_before = await _cpu_seconds(admin)
         found = await interleaved(rates)
         cpu = await _cpu_seconds(admin) - cpu_before
@@ -67,7 +67,7 @@ async def rows() -> Sequence[Row]:
 
 
 def _rate(
-    channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], make_quotes: MakeQuotes
+    channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], new_quotes: MakeQuotes
 ) -> Callable[[], Awaitable[float]]:
     stub = order_service_pb2_grpc.OrderServiceStub(channel)
 
@@ -79,7 +79,7 @@ def _rate(
             await stub.PlaceOrder(request, metadata=metadata, timeout=30)
 
     async def rate() -> float:
-        quotes = await make_quotes()
+        quotes = await new_quotes()
         began = time.perf_counter()
         await asyncio.gather(*(place(quotes[n::AT_ONCE]) for n in range(AT_ONCE)))
         return len(quotes) / (time.perf_counter() - began)
@@ -87,15 +87,18 @@ def _rate(
     return rate
 
 
-async def _make_quotes(connection: "asyncpg.Connection[asyncpg.Record]") -> Sequence[UUID]:
-    ids = [uuid4() for _ in range(ORDERS)]
+async def make_quotes(
+    connection: "asyncpg.Connection[asyncpg.Record]", owner: Principal, count: int
+) -> Sequence[UUID]:
+    """Quotes of the same cart, ready to be ordered by their owner."""
+    ids = [uuid4() for _ in range(count)]
     await connection.execute(
         "INSERT INTO orders.quotes"
         " (tenant_id, quote_id, principal_id, cart, create_time, expire_time)"
         " SELECT $1, quote_id, $2, $3, now(), now() + interval '1 hour'"
         " FROM unnest($4::uuid[]) AS quote_id",
-        TENANT,
-        GUEST.principal_id,
+        owner.tenant_id,
+        owner.principal_id,
         priced_cart().SerializeToString(),
         ids,
     )

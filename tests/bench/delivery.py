@@ -1,0 +1,181 @@
+"""From an order to a client of the event stream, against a poller of the orders' table.
+
+Both are measured on the same orders, at half the rate at which the same mesh places them when
+nobody holds it back. An order's time is the one its event carries, taken by the service before it
+writes anything, so what is shown is longer than commit to client by the time it takes to place.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from statistics import median, quantiles
+from uuid import UUID, uuid4
+
+import asyncpg
+import grpc
+import httpx
+from maitred.orders.v1 import order_service_pb2, order_service_pb2_grpc
+
+from services.assembly.client import GatewayClient
+from services.assembly.demo.access import DemoTenant
+from services.assembly.local import local_mesh_key
+from services.chassis.data.ids import to_id
+from services.chassis.rpc.identity import MeshSigner, Principal, Role
+from tests.bench.placing import make_quotes
+from tests.bench.table import Row
+from tests.support.mesh import RunningMesh
+
+FREE_ORDERS = 1_500
+SECONDS = 4
+ROUNDS = 4
+AT_ONCE = 16
+POLL_S = 0.1
+
+
+async def row(mesh: RunningMesh) -> Row:
+    """The 95th percentiles."""
+    async with _opened(mesh) as bench:
+        await bench.place_freely()
+        rate = await bench.place_freely() / 2
+        delays = [await bench.place_at(rate) for _ in range(ROUNDS)]
+    streamed = median(one.streamed.p95 for one in delays)
+    polled = median(one.polled.p95 for one in delays)
+    return Row(
+        f"order → SSE client, p95 at {rate:.0f} orders/s",
+        f"{streamed * 1e3:.1f} ms",
+        f"{polled * 1e3:.1f} ms",
+        streamed / polled,
+        0.15,
+        at_most=True,
+        note=f"half of what this mesh places; median {_medians(delays) * 1e3:.1f} ms",
+    )
+
+
+@dataclass(slots=True)
+class Delays:
+    """How long it took to hear of orders, in seconds."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def p95(self) -> float:
+        return quantiles(self.seconds, n=20)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What two listeners heard of the same orders."""
+
+    streamed: Delays
+    polled: Delays
+
+
+def _medians(rounds: Sequence[Round]) -> float:
+    return median(median(one.streamed.seconds) for one in rounds)
+
+
+@asynccontextmanager
+async def _opened(mesh: RunningMesh) -> AsyncIterator["_Bench"]:
+    key = local_mesh_key(mesh.home)
+    connection = await asyncpg.connect(mesh.record.database_url)
+    try:
+        async with (
+            grpc.aio.insecure_channel(mesh.address("orders", "grpc")) as channel,
+            httpx.AsyncClient(base_url=mesh.gateway_url) as http,
+        ):
+            yield _Bench(
+                mesh.demo[0], MeshSigner(key.private_pem, key.kid), connection, channel, http
+            )
+    finally:
+        await connection.close()
+
+
+class _Bench:
+    def __init__(
+        self,
+        tenant: DemoTenant,
+        signer: MeshSigner,
+        connection: "asyncpg.Connection[asyncpg.Record]",
+        channel: grpc.aio.Channel,
+        http: httpx.AsyncClient,
+    ) -> None:
+        self._tenant_id = UUID(tenant.tenant_id)
+        self._guest = Principal(self._tenant_id, "gst_1", frozenset({Role.GUEST}))
+        self._signer = signer
+        self._connection = connection
+        self._orders = order_service_pb2_grpc.OrderServiceStub(channel)
+        self._staff = GatewayClient(http, tenant.manager_key)
+
+    async def place_freely(self) -> float:
+        """Orders a second with nobody holding back."""
+        quotes = await self._make_quotes(FREE_ORDERS)
+
+        async def place(mine: Sequence[UUID]) -> None:
+            for quote_id in mine:
+                await self._place(quote_id)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(place(quotes[n::AT_ONCE]) for n in range(AT_ONCE)))
+        return len(quotes) / (time.perf_counter() - began)
+
+    async def place_at(self, rate: float) -> Round:
+        """Places at a steady rate, come what may, while both listen."""
+        quotes = await self._make_quotes(round(rate * SECONDS))
+        heard = Round(Delays(), Delays())
+        polling = asyncio.create_task(self._poll(heard.polled))
+        listening = asyncio.create_task(self._listen(heard.streamed, len(quotes)))
+        # Both are told where things stand before anything happens.
+        await asyncio.sleep(2 * POLL_S)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.TaskGroup() as group:
+            for number, quote_id in enumerate(quotes):
+                await asyncio.sleep(began + number / rate - loop.time())
+                group.create_task(self._place(quote_id))
+        async with asyncio.timeout(30):
+            await listening
+        await asyncio.sleep(2 * POLL_S)
+        polling.cancel()
+        with suppress(asyncio.CancelledError):
+            await polling
+        return heard
+
+    async def _make_quotes(self, count: int) -> Sequence[UUID]:
+        return await make_quotes(self._connection, self._guest, count)
+
+    async def _place(self, quote_id: UUID) -> None:
+        metadata = (("authorization", f"Bearer {self._signer.mint(self._guest)}"),)
+        await self._orders.PlaceOrder(
+            order_service_pb2.PlaceOrderRequest(
+                quote_id=to_id("quo", quote_id), request_id=uuid4().hex
+            ),
+            metadata=metadata,
+            timeout=30,
+        )
+
+    async def _listen(self, heard: Delays, count: int) -> None:
+        async for event in self._staff.events():
+            if event.kind == "order":
+                happened = datetime.fromisoformat(event.data["time"])
+                heard.seconds.append((datetime.now(UTC) - happened).total_seconds())
+            if len(heard.seconds) == count:
+                return
+
+    async def _poll(self, heard: Delays) -> None:
+        last = await self._connection.fetchval(
+            "SELECT max(order_id::text)::uuid FROM orders.orders"
+        )
+        while True:
+            found = await self._connection.fetch(
+                "SELECT order_id, update_time FROM orders.orders"
+                " WHERE tenant_id = $1 AND order_id > $2 ORDER BY order_id",
+                self._tenant_id,
+                last,
+            )
+            now = datetime.now(UTC)
+            heard.seconds += [(now - one["update_time"]).total_seconds() for one in found]
+            last = found[-1]["order_id"] if found else last
+            await asyncio.sleep(POLL_S)

@@ -1,0 +1,85 @@
+"""What a mesh that has worked weighs, and how fast it starts again."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tests.bench.table import Row
+from tests.support.mesh import RunningMesh
+
+MIB = 1024 * 1024
+PROCESS_MIB = 130
+COORDINATOR_MIB = 220
+MESH_MIB = 1.2 * 1024
+START_S = 5.0
+
+
+def rows(mesh: RunningMesh) -> Sequence[Row]:
+    """Proportional set sizes: what processes share is divided among them."""
+    record = mesh.record
+    ours = {
+        one.name: pss(one.pid)
+        for one in record.processes
+        if one.pid is not None and one.name not in {"postgres", "valkey"}
+    }
+    coordinator = ours.pop("coordinator")
+    largest = max(ours, key=lambda name: ours[name])
+    whole = sum(pss(pid) for pid in family(record.pid))
+    note = ", ".join(f"{name} {size / MIB:.0f}" for name, size in ours.items())
+    return [
+        _memory(f"memory (PSS), largest process: {largest}", ours[largest], PROCESS_MIB, note),
+        _memory("memory (PSS), coordinator", coordinator, COORDINATOR_MIB),
+        _memory("memory (PSS), all of `maitred up`", whole, MESH_MIB, "with Postgres and Valkey"),
+    ]
+
+
+def start(seconds: float) -> Row:
+    """The row of a start with data and a schema that are there already."""
+    return Row(
+        "second start, four targets",
+        f"{seconds:.1f} s",
+        f"{START_S:.0f} s",
+        seconds / START_S,
+        1.0,
+        at_most=True,
+        note="command to ready, with both servers",
+    )
+
+
+def _memory(what: str, size: int, most_mib: float, note: str = "") -> Row:
+    return Row(
+        what,
+        f"{size / MIB:.0f} MiB",
+        f"{most_mib:.0f} MiB",
+        size / MIB / most_mib,
+        1.0,
+        at_most=True,
+        note=note,
+    )
+
+
+def pss(pid: int) -> int:
+    """Bytes of memory of a process, of shared ones its share (Linux)."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(f"no Pss of {pid}")
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and all that descend from it."""
+    parents = _parents()
+    yield pid
+    for child, parent in parents.items():
+        if parent == pid:
+            yield from family(child)
+
+
+def _parents() -> Mapping[int, int]:
+    found = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # gone meanwhile
+        found[int(status.parent.name)] = int(fields[1])
+    return found

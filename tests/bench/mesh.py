@@ -1,0 +1,21 @@
+"""What takes a complete mesh: delivery, turns, memory and the second start."""
+
+import time
+from collections.abc import Sequence
+
+from services.assembly.home import Home
+from tests.bench import delivery, footprint, turns
+from tests.bench.table import Row
+from tests.support.mesh import running_mesh
+from tests.support.servers import claim_home
+
+
+async def rows() -> Sequence[Row]:
+    """Of one mesh, started twice."""
+    with claim_home() as claimed:
+        home = Home(claimed.path / "mesh")
+        with running_mesh(home) as mesh:
+            found = [await delivery.row(mesh), await turns.row(mesh), *footprint.rows(mesh)]
+        began = time.perf_counter()
+        with running_mesh(home, fresh=False):
+            return [*found, footprint.start(time.perf_counter() - began)]

@@ -1,5 +1,6 @@
 """The services of conversations: convert, call, convert."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +26,8 @@ _CREATE_SESSION = "maitred.coordinator.v1.SessionService/CreateSession"
 _REPLAYED = (("idempotent-replayed", "true"),)
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -79,7 +82,11 @@ class ChatService(chat_service_pb2_grpc.ChatServiceServicer):
         except Exception as error:
             if not begun:
                 raise
-            yield convert.error_message(failure_of(error, serving.request_id))
+            failure = failure_of(error, serving.request_id)
+            if failure.code is grpc.StatusCode.INTERNAL:
+                # The chain tells what it refuses; this it takes for a stream that ended well.
+                _log.error("chat_failed", exc_info=error)
+            yield convert.error_message(failure)
 
 
 class SessionService(session_service_pb2_grpc.SessionServiceServicer):

@@ -109,6 +109,12 @@ def test_what_libraries_log_is_json_too(log: io.StringIO) -> None:
     assert "ValueError: odd" in line["exception"]
 
 
+def test_the_fields_of_a_plain_log_line_are_told(log: io.StringIO) -> None:
+    logging.getLogger("kitchen").info("burnt", extra={"dish": "toast"})
+    (line,) = lines(log)
+    assert (line["event"], line["dish"]) == ("burnt", "toast")
+
+
 def test_outside_of_a_call_there_is_no_current_one() -> None:
     with pytest.raises(LookupError):
         current()

@@ -47,7 +47,7 @@ class Mesh:
     Args:
         home: the state folder, held by this process.
         config: which servers are external.
-        port: of the gateway's HTTP, instead of its setting; 0 lets the kernel choose every port.
+        port: of the gateway's HTTP, instead of its setting; 0 for any port of every process.
         report: told of all that happens.
         signals: entered.
     """

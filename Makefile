@@ -53,6 +53,10 @@ breaking:
 cov: .venv/.dev gen  ## the tests with line coverage
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
+.PHONY: soak
+soak: .venv/.dev gen  ## whole evenings through kills, at the sizes that `make test` reduces
+	@$(BIN)/pytest -m soak --timeout 1800 tests/soak $(ARGS)
+
 .PHONY: bench
 bench: .venv/.dev gen  ## every figure beside its bare baseline, in one table
 	@$(BIN)/python -m tests.bench $(ARGS)

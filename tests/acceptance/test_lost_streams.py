@@ -1,12 +1,8 @@
 """Valkey holds nothing that cannot be made again: its data deleted, the same ids come back."""
 
 import asyncio
-import os
-import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 import redis
@@ -15,11 +11,11 @@ from services.assembly.demo.play import read_evening
 from services.chassis.data.outbox import PARTITIONS
 from services.chassis.data.streams import stream_key
 from tests.support.evenings import play
+from tests.support.losses import LOSSES, Loss
 from tests.support.mesh import RunningMesh, own_environment, paused, wait_until
 
 SMALL_EVENING = read_evening()[1::6]
 
-Loss = Callable[[RunningMesh], None]
 Entries = dict[int, list[tuple[bytes, dict[bytes, bytes]]]]
 
 
@@ -36,21 +32,6 @@ def streams(mesh: RunningMesh) -> Entries:
         return {}
 
 
-def delete_all(mesh: RunningMesh) -> None:
-    with redis.Redis.from_url(mesh.record.redis_url) as client:
-        client.flushall()
-
-
-def lose_the_disk(mesh: RunningMesh) -> None:
-    """Valkey dies and its files with it."""
-    valkey = mesh.record.process("valkey")
-    assert valkey.pid is not None
-    # Stopped, it is not restarted before the files are gone.
-    os.kill(valkey.pid, signal.SIGSTOP)
-    shutil.rmtree(mesh.home.path / "valkey" / "appendonlydir")
-    mesh.wait_until_back(mesh.kill("valkey"))
-
-
 def replay(mesh: RunningMesh) -> str:
     return subprocess.run(
         [sys.executable, "-m", "services.assembly.cli", "events", "replay"],
@@ -61,7 +42,7 @@ def replay(mesh: RunningMesh) -> str:
     ).stdout
 
 
-@pytest.mark.parametrize("lose", [delete_all, lose_the_disk])
+@pytest.mark.parametrize("lose", LOSSES)
 async def test_the_relay_restores_what_was_lost(mesh: RunningMesh, lose: Loss) -> None:
     (await play(mesh, SMALL_EVENING)).assert_nothing_lost_or_doubled()
     before = streams(mesh)
@@ -72,7 +53,7 @@ async def test_the_relay_restores_what_was_lost(mesh: RunningMesh, lose: Loss) -
     wait_until(lambda: streams(mesh) == before, 60)
 
 
-@pytest.mark.parametrize("lose", [delete_all, lose_the_disk])
+@pytest.mark.parametrize("lose", LOSSES)
 async def test_a_replay_restores_what_was_lost_and_another_changes_nothing(
     mesh: RunningMesh, lose: Loss
 ) -> None:
@@ -90,7 +71,7 @@ async def test_a_replay_restores_what_was_lost_and_another_changes_nothing(
         assert streams(mesh) == before
 
 
-@pytest.mark.parametrize("lose", [delete_all, lose_the_disk])
+@pytest.mark.parametrize("lose", LOSSES)
 async def test_listeners_do_not_notice_a_loss(mesh: RunningMesh, lose: Loss) -> None:
     async def lose_all() -> None:
         await asyncio.to_thread(lose, mesh)

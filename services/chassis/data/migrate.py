@@ -61,7 +61,7 @@ async def migrate(database_url: str, schemas: Sequence[SchemaMigrations]) -> lis
     """Brings all schemas to head, in the order given; returns what moved, `orders: 0001 → 0003`.
 
     Makes roles and schemas that are missing. Processes that migrate at the same time wait for
-    each other.
+    each other. A schema that is ahead belongs to a newer release and is left alone.
 
     Raises:
         asyncpg.PostgresError, OSError: the database refused or does not answer.
@@ -74,9 +74,10 @@ async def migrate(database_url: str, schemas: Sequence[SchemaMigrations]) -> lis
         for schema in schemas:
             await _prepare(connection, schema)
             before = await _version(connection, schema.schema)
-            if before == schema.head:
+            if before is not None and before >= schema.head:
                 continue
             await asyncio.to_thread(_upgrade, database_url, schema)
+            await _keep_from_writing(connection, schema, "alembic_version")
             moved.append(f"{schema.schema}: {before or 'none'} → {schema.head}")
         return moved
     finally:
@@ -119,6 +120,14 @@ async def _prepare(connection: Connection, schema: SchemaMigrations) -> None:
             GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {schema.role};
         CREATE TABLE IF NOT EXISTS {schema.schema}.requirement (min_app_version text NOT NULL)
         """
+    )
+    await _keep_from_writing(connection, schema, "requirement")
+
+
+async def _keep_from_writing(connection: Connection, schema: SchemaMigrations, table: str) -> None:
+    """Lets the role only read what migrations write."""
+    await connection.execute(
+        f"REVOKE INSERT, UPDATE, DELETE ON {schema.schema}.{table} FROM {schema.role}"
     )
 
 

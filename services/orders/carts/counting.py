@@ -119,8 +119,11 @@ class Counting:
     def _counts_measures(self, row: Row, at: int) -> bool:
         """Whether it counts scoops, shots or the like of what is named next."""
         group = row.modifier(at + 1)
-        of_it = row.norm(at + 2) == "of" and row.is_modifier(at + 3)
-        return group is not None and group.best(EntityKind.GROUP) is not None and of_it
+        measure = row.norm(at + 1) in MEASURES or (
+            group is not None and group.best(EntityKind.GROUP) is not None
+        )
+        named = at + 3 if row.norm(at + 2) == "of" else at + 2
+        return measure and row.is_modifier(named)
 
     def _counts_modifier(self, context: Context, at: int, number: int) -> bool:
         """Whether a number in front of a modifier counts the modifier, not the products."""

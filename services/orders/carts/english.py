@@ -99,7 +99,7 @@ FRAME: frozenset[str] = frozenset(
     drinking serve served hers yours kind sort type style flavor flavour flavored flavoured
     flavoring flavouring flavors flavours whatever way bit version itself today's later soon
     quick quickly real how're hows guys folks everyone people anyone someone supposed wrong
-    incorrect mistake correction confirm confirmed asked forgot requested help use using pour
+    incorrect mistake correction confirm confirmed asked hoping forgot requested help use using pour
     umm uhh ahh ya yea ye gotta
     """.split()
 )

@@ -14,6 +14,7 @@ _INTRODUCED = re.compile(
     r"\bput (?:it|that|this) under|\bunder)$"
 )
 _LONGEST = 3
+_WANTS = frozenset("want wants would need needs will like likes is gets get has".split())
 
 
 def name_spans(tokens: Sequence[Token], text: str, lexicon: Lexicon) -> tuple[tuple[int, int], ...]:
@@ -32,6 +33,9 @@ def _introduced_end(tokens: Sequence[Token], text: str, at: int, lexicon: Lexico
     """Return where the name ends that the token introduces, if it introduces one."""
     if _introduces(tokens, at):
         return _name_end(tokens, text, at + 1, lexicon, introduced=True)
+    kin = _kin_end(tokens, at, lexicon)
+    if kin is not None and kin < len(tokens) and tokens[kin].norm in _WANTS:
+        return kin
     if tokens[at].norm != "for":
         return None
     kin = _kin_end(tokens, at + 1, lexicon)

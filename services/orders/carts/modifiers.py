@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.orders.carts.lexicon import EntityKind
 from services.orders.carts.linking import Mention, Sense
-from services.orders.carts.reading import Ambiguity, Refusal, RefusalKind
+from services.orders.carts.reading import MOST_CANDIDATES, Ambiguity, Refusal, RefusalKind
 from services.orders.carts.working import Draft, WorkingOrder
 from services.orders.catalog.model import Catalog, OptionKind, Product
 
@@ -62,7 +62,7 @@ class Fitting:
         best = offered[0]
         rivals = [s for s in offered if s.score >= best.score * _RIVAL]
         if not best.is_complete and len(rivals) > 1 and not modifier.negated:
-            ids = tuple(s.entity.id for s in rivals)
+            ids = tuple(s.entity.id for s in rivals)[:MOST_CANDIDATES]
             self.ambiguities.append(Ambiguity(modifier.phrase, ids, modifier.phrase))
             return
         match best.entity.kind:

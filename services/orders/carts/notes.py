@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from services.orders.carts.english import ARTICLES, DEGREES, NEGATORS
 from services.orders.carts.lexicon import EntityKind
+from services.orders.carts.operations import MAX_LINE_QUANTITY
 from services.orders.carts.tokens import Token
 from services.orders.carts.units import Row, Unit
 from services.orders.carts.working import Draft
@@ -160,7 +161,10 @@ def _is_item(row: Row, units: Sequence[Unit], first: int, last: int, owner: Draf
     tail = " ".join(u.norm for u in row.units[first : last + 4])
     if measured or _IN_IT.search(tail):
         return False
-    determined = row.norm(first - 1) in ARTICLES or units[0].number is not None
+    count = units[0].number
+    if count is not None and count > MAX_LINE_QUANTITY:
+        return False
+    determined = row.norm(first - 1) in ARTICLES or count is not None
     introducer = _introducer(row, first)
     if introducer in _WISHES:
         return introducer in {"add", "have", "need"} and determined

@@ -1,11 +1,13 @@
 """Products named in a clause: new lines, lines meant again, lines that become something else."""
 
+from dataclasses import replace
+
 from services.orders.carts.discourse import Context, Discourse
 from services.orders.carts.english import ARTICLES, DEFINITE, EVERY
 from services.orders.carts.lexicon import EntityKind
 from services.orders.carts.linking import Mention, Sense
 from services.orders.carts.operations import MAX_LINE_QUANTITY
-from services.orders.carts.reading import Ambiguity, Refusal, RefusalKind
+from services.orders.carts.reading import MOST_CANDIDATES, Ambiguity, Refusal, RefusalKind
 from services.orders.carts.tokens import words_of
 from services.orders.carts.units import Row
 from services.orders.carts.working import Draft
@@ -121,7 +123,7 @@ class Products:
         discourse.lose()
 
     def _which(self, row: Row, at: int, mention: Mention) -> Product | None:
-        rivals = mention.rivals(EntityKind.PRODUCT)
+        rivals = self._all_of_a_kind(row, mention)
         if len(rivals) > 1:
             rivals = self._narrowed(row, at, rivals)
         if rivals[0].coverage < _DOUBTFUL and self._is_another_kind(row, at):
@@ -130,10 +132,25 @@ class Products:
             return None
         if len(rivals) == 1:
             return self._discourse.lexicon.catalog.products_by_id[rivals[0].entity.id]
-        ids = tuple(sense.entity.id for sense in rivals)
+        ids = tuple(sense.entity.id for sense in rivals)[:MOST_CANDIDATES]
         said = row.phrase(row.text_start(at), row.text_end(at))
         self._discourse.ambiguities.append(Ambiguity(row.phrase(at, at), ids, said))
         return None
+
+    def _all_of_a_kind(self, row: Row, mention: Mention) -> tuple[Sense, ...]:
+        """Return what the words name in part, and all that is described by the same words."""
+        rivals = mention.rivals(EntityKind.PRODUCT)
+        best = rivals[0]
+        if best.is_complete or mention.end - mention.start < 2:
+            return rivals
+        said = {token.norm for token in row.clause.tokens[mention.start : mention.end]}
+        known = {sense.entity.id for sense in rivals}
+        described = [
+            replace(best, entity=replace(best.entity, id=product.id))
+            for product in self._discourse.lexicon.catalog.products
+            if product.id not in known and said <= _facets(product) | set(words_of(product.name))
+        ]
+        return (*rivals, *described)
 
     def _is_another_kind(self, row: Row, at: int) -> bool:
         """Whether an unknown word in front makes it a kind the menu does not have."""
@@ -152,7 +169,7 @@ class Products:
                 return known[-1:]
         for unit in row.units[row.text_start(at) : at]:
             fitting = tuple(s for s in rivals if unit.norm in _facets(products[s.entity.id]))
-            if unit.is_unknown and fitting:
+            if fitting and (unit.is_unknown or unit.mention is not None):
                 unit.used = True
                 rivals = fitting
         available = tuple(s for s in rivals if products[s.entity.id].available)

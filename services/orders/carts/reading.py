@@ -5,6 +5,9 @@ from enum import Enum
 
 from services.orders.carts.operations import Operation
 
+MOST_CANDIDATES = 20
+"""The most things a guest is asked to choose among; more cannot be read out."""
+
 
 class RefusalKind(Enum):
     """Why something asked for was left out."""

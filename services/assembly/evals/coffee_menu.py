@@ -1,7 +1,8 @@
 """The menu of the recorded coffee dialogues as a catalog to import.
 
 Input is the data set's ``menu.json``; output the JSON form of ``maitred.orders.v1.Catalog``.
-The menu has no prices, so everything costs 0, and its currency is a formality.
+The menu has no prices, so everything costs 0, and its currency is a formality; it counts no
+add-ons, so none can be had twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,6 +88,7 @@ def _add_on(add_on: Mapping[str, Any], synonyms: Mapping[str, Sequence[str]]) ->
         "name": add_on["name"],
         "synonyms": list(synonyms.get(add_on["name"], ())),
         "price_minor": 0,
+        "max_quantity": 1,
     }
 
 

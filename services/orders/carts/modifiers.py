@@ -98,7 +98,9 @@ class Fitting:
             self._refuse(draft, modifier, sense, RefusalKind.SOLD_OUT)
         else:
             count = modifier.count or 1
-            if count > add_on.max_quantity:
+            if count > add_on.max_quantity == 1:
+                draft.notes.append(f"{count} {modifier.phrase}")
+            elif count > add_on.max_quantity:
                 self._refuse(draft, modifier, sense, RefusalKind.TOO_MANY)
             draft.add_ons[add_on.id] = min(count, add_on.max_quantity)
 

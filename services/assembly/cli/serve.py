@@ -11,15 +11,27 @@ def serve(
         int, typer.Option(min=1, max=64, help="Processes that share the targets' ports.")
     ] = 1,
 ) -> None:
-    """Serve one or more targets with the settings of the environment, until SIGTERM."""
+    """Serve one or more targets with the settings of the environment, until SIGTERM.
+
+    Where a target is told no database of its own, but DATABASE_URL is set, it works there in the
+    role that `maitred migrate` made, with the password kept in the state folder.
+    """
+    from services.assembly.config import AssemblyConfig
+    from services.assembly.migrations import service_urls
+    from services.assembly.running import state_folder
     from services.assembly.targets import select
     from services.assembly.workers import serve_workers
     from services.chassis.run.lifecycle import Target, run_process
 
+    shared = AssemblyConfig().database_url
+    made = service_urls(shared, state_folder().ensure()) if shared else {}
     served = []
     for target in select(targets):
         wiring = target.load()
-        served.append(Target(target.name, wiring.config(), wiring.build))
+        config = wiring.config()
+        if not config.database_url:
+            config = config.model_copy(update={"database_url": made.get(target.name, "")})
+        served.append(Target(target.name, config, wiring.build))
     if workers == 1:
         run_process(served)
     else:

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -16,7 +16,7 @@ from services.assembly.network import LOOPBACK, free_port
 from services.assembly.targets import TARGETS, select
 from services.chassis.rpc.identity import new_key
 from tests.support.mesh import own_environment, wait_until
-from tests.support.servers import MigratedDatabase
+from tests.support.servers import MigratedDatabase, Servers
 
 WORKERS = 2
 
@@ -25,8 +25,17 @@ WORKERS = 2
 def serving(
     database: MigratedDatabase, home: Home, admin: int, *arguments: str
 ) -> Iterator["subprocess.Popen[bytes]"]:
+    own = {"MAITRED_DB_ORDERS_URL": database.service_url("orders")}
+    with serving_on(own, home, admin, *arguments) as process:
+        yield process
+
+
+@contextmanager
+def serving_on(
+    database: Mapping[str, str], home: Home, admin: int, *arguments: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     environ = own_environment(home) | {
-        "MAITRED_DB_ORDERS_URL": database.service_url("orders"),
+        **database,
         "MAITRED_MESH_PUBLIC_KEYS": new_key().public_pem,
         "MAITRED_PAGE_TOKEN_KEY": "a test's",
         "MAITRED_ORDERS_LISTEN": f"{LOOPBACK}:{free_port(0)}",
@@ -63,6 +72,14 @@ def test_a_target_serves_and_ends_well_when_terminated(
         process.send_signal(signal.SIGTERM)
 
         assert process.wait() == 0
+
+
+def test_a_target_told_no_database_of_its_own_works_in_the_role_that_was_made_for_it(
+    servers: Servers, database: MigratedDatabase
+) -> None:
+    admin = free_port(0)
+    with serving_on({"DATABASE_URL": database.url}, servers.home, admin):
+        wait_until(lambda: is_healthy(admin), 30)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -14,6 +14,11 @@ class RelayMetrics:
             "relay_events_published", "Entries added to streams.", registry=registry
         )
         self.held = Gauge("relay_partitions_held", "Partitions held now.", registry=registry)
+        self.unpublished = Gauge(
+            "relay_events_unpublished",
+            "Events of partitions held that are in the log and not in their stream.",
+            registry=registry,
+        )
         self._waiting = Gauge(
             "relay_outbox_waiting", "Rows waiting in the outbox.", registry=registry
         )

@@ -8,7 +8,7 @@ key and renamed, which readers never see half done.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -58,6 +58,11 @@ class Publisher:
         self._store = store
         self._clock = clock
         self._retention = retention
+        self._ends: dict[int, int] = {}
+
+    def behind(self, heads: Mapping[int, int], partitions: Iterable[int]) -> int:
+        """How many events of these partitions are in the log and, by all it knows, not streamed."""
+        return sum(max(0, heads[one] - self._ends.get(one, 0)) for one in partitions)
 
     async def publish(self, events: Sequence[StreamEvent]) -> int:
         """Adds events fresh from the log, in order by partition; returns how many were added.
@@ -72,6 +77,7 @@ class Publisher:
         for batch, continued in zip(batches, await self._continued(batches), strict=True):
             if continued:
                 added += len(batch)
+                self._ends[batch[0].cursor.partition] = batch[-1].cursor.seq
             else:
                 added += await self.reconcile([batch[0].cursor.partition])
         return added
@@ -84,6 +90,7 @@ class Publisher:
         """Reconciles those streams that do not end where the log does; entries added."""
         heads = await self._store.heads()
         ends = await last_seqs(self._client, partitions)
+        self._ends.update(ends)
         return await self.reconcile([one for one in partitions if ends[one] != heads[one]])
 
     async def trim(self, partitions: Iterable[int]) -> None:
@@ -102,8 +109,11 @@ class Publisher:
         first = int(entries[0][0].partition(b"-")[0]) if entries else last + 1
         oldest = await self._oldest(partition, head)
         if last > head or first > oldest or last + 1 < oldest:
-            return await self._rebuild(partition, oldest, head)
-        return await self._catch_up(partition, last, head)
+            added = await self._rebuild(partition, oldest, head)
+        else:
+            added = await self._catch_up(partition, last, head)
+        self._ends[partition] = head
+        return added
 
     async def _oldest(self, partition: int, head: int) -> int:
         """The first number retention wants in the stream; one past the head if there is none."""

@@ -82,8 +82,6 @@ class Relay:
             try:
                 while await self._move_batch():
                     pass
-                backlog = await self._store.backlog()
-                self._metrics.backlog(backlog.waiting, backlog.age_s)
             except FAULTS as error:
                 _log.warning("relay.move_failed", error=type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
@@ -110,6 +108,16 @@ class Relay:
                 self._unchecked.update(self._held)
                 await asyncio.sleep(_RETRY_S)
                 healed = loop.time() - self._config.poll_s
+
+    async def observe(self) -> None:
+        """Tells at every poll how far behind the log and the streams are."""
+        while True:
+            with contextlib.suppress(*FAULTS):
+                heads = await self._store.heads()
+                self._metrics.unpublished.set(self._publisher.behind(heads, self._held))
+                backlog = await self._store.backlog()
+                self._metrics.backlog(backlog.waiting, backlog.age_s)
+            await asyncio.sleep(self._config.poll_s)
 
     async def trim(self) -> None:
         """Removes what is older than retention, and makes the log's next month in time."""

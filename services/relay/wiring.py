@@ -34,6 +34,7 @@ async def build(config: RelayConfig, resources: Resources) -> Component:
             Loop("listen", relay.listen),
             Loop("move", relay.move),
             Loop("publish", relay.publish),
+            Loop("observe", relay.observe),
             Loop("trim", relay.trim),
         ),
         ready=resources.database.ping,

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import redis.asyncio
+from prometheus_client import CollectorRegistry
 
 from services.chassis.data.ids import IdFactory
 from services.chassis.data.outbox import OutboxEvent, append, partition_of
@@ -110,8 +111,10 @@ class Bench:
             await connection.execute("UPDATE events.partitions SET expire_time = '-infinity'")
 
     @asynccontextmanager
-    async def relaying(self, redis_url: str = "", **settings: Any) -> AsyncIterator[None]:
-        """A relay at work, wired as in production, stopped cleanly at the end."""
+    async def relaying(
+        self, redis_url: str = "", **settings: Any
+    ) -> AsyncIterator[CollectorRegistry]:
+        """The metrics of a relay at work, wired as in production, stopped cleanly at the end."""
         config = RelayConfig(
             database_url=self.relay_url, redis_url=redis_url or self.redis_url, **settings
         )
@@ -121,7 +124,7 @@ class Bench:
             component = await build(config, resources)
             tasks = [asyncio.ensure_future(loop.run()) for loop in component.loops]
             try:
-                yield
+                yield telemetry.registry
             finally:
                 for task in tasks:
                     task.cancel()

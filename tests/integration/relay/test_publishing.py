@@ -142,18 +142,23 @@ async def test_with_redis_down_the_outbox_drains_and_the_streams_catch_up(
 ) -> None:
     with claim_home(servers.home.path / "second") as home:
         valkey = EmbeddedValkey(home, free_port(0))
-        async with bench.relaying(redis_url=valkey.url, poll_s=0.1):
+        async with bench.relaying(redis_url=valkey.url, poll_s=0.1) as metrics:
             await bench.write_many(5)
+
+            async def tail_is(count: int) -> bool:
+                return metrics.get_sample_value("relay_events_unpublished") == count
 
             async def drained() -> bool:
                 return await bench.waiting() == 0
 
             await eventually(drained)
             assert len(await bench.log()) == 5
+            await eventually(lambda: tail_is(5))
             with running(valkey, signal.SIGTERM):
                 await caught_up(valkey.url, 5)
                 await bench.write_many(5, first=6)
                 await caught_up(valkey.url, 10)
+                await eventually(lambda: tail_is(0))
             await bench.write_many(5, first=11)
             await eventually(drained)
             with running(valkey, signal.SIGTERM):

@@ -6,9 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
-
-from services.chassis.data.postgres import Database, Queries
+from services.chassis.data.postgres import FAULTS, Database, Queries
 
 _QUERIES = Queries.load(__package__)
 _BATCH = 500
@@ -36,7 +34,7 @@ class ExpiredKeys:
         while True:
             await asyncio.sleep(_EVERY_S)
             # Later is early enough: an expired key is free even while it is there.
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*FAULTS):
                 await self.delete()
 
     async def delete(self) -> int:

@@ -18,8 +18,6 @@ _DATABASE_GONE = (
     asyncpg.TooManyConnectionsError,
     # An answer that was cut off in the middle.
     asyncpg.InternalClientError,
-    # asyncpg raises the socket's own errors while it connects; redis-py and gRPC wrap them.
-    ConnectionError,
 )
 _REDIS_GONE = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 
@@ -33,7 +31,9 @@ def failure_of(error: BaseException, request_id: str) -> Failure:
             return from_rpc_error(error)
         case _ if isinstance(error, _REDIS_GONE):
             return unavailable("redis")
-        case _ if isinstance(error, _DATABASE_GONE) or _is_closed_connection(error):
+        case _ if isinstance(error, _DATABASE_GONE):
+            return unavailable("database")
+        case _ if _is_closed_connection(error) or _is_socket_error(error):
             return unavailable("database")
         case _:
             return internal(request_id)
@@ -42,3 +42,11 @@ def failure_of(error: BaseException, request_id: str) -> Failure:
 def _is_closed_connection(error: BaseException) -> bool:
     # asyncpg has one class for misuse and for a connection or pool that closed meanwhile.
     return isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)
+
+
+def _is_socket_error(error: BaseException) -> bool:
+    # asyncpg raises the socket's own errors while it connects; redis-py and gRPC wrap them. A
+    # TimeoutError without a number is no socket's but some limit of ours.
+    return isinstance(error, OSError) and not (
+        isinstance(error, TimeoutError) and error.errno is None
+    )

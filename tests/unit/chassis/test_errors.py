@@ -1,5 +1,8 @@
 """Failures on the wire and back."""
 
+import errno
+import socket
+
 import asyncpg
 import grpc
 import pytest
@@ -70,6 +73,10 @@ def test_a_failure_gRPC_made_gets_its_codes_reason() -> None:  # noqa: N802
         (asyncpg.InterfaceError("pool is closing"), "database"),
         (asyncpg.AdminShutdownError("terminating connection"), "database"),
         (ConnectionRefusedError("10.0.0.2:5432"), "database"),
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed 10.0.0.2"), "database"),
+        (OSError(errno.EHOSTUNREACH, "No route to host 10.0.0.2"), "database"),
+        (TimeoutError(errno.ETIMEDOUT, "Connect call failed 10.0.0.2"), "database"),
+        (socket.gaierror(socket.EAI_NONAME, "10.0.0.2 not known"), "database"),
     ],
 )
 def test_a_lost_dependency_is_unavailable_and_its_address_stays_here(

@@ -103,26 +103,36 @@ class IdempotencyKeys:
             work: writes by the connection given and returns the answer.
 
         Raises:
-            Failure: FAILED_PRECONDITION IDEMPOTENCY_KEY_REUSED, ABORTED REQUEST_IN_PROGRESS, or
-                whatever `work` raises, with nothing stored.
+            Failure: FAILED_PRECONDITION IDEMPOTENCY_KEY_REUSED; ABORTED REQUEST_IN_PROGRESS if
+                somebody holds the key, or a row `work` needs, for too long; or whatever `work`
+                raises, with nothing stored.
         """
-        async with self._database.tenant(scope.tenant_id) as connection:
-            if not scope.key:
-                return Answer(await work(connection), replayed=False)
-            stored = await self._taken(connection, scope, fingerprint(request))
-            if stored is not None:
-                return Answer(stored, replayed=True)
-            body = await work(connection)
-            await connection.execute(self._store, *_identity(scope), body)
-            return Answer(body, replayed=False)
+        try:
+            async with self._database.tenant(scope.tenant_id) as connection:
+                return await self._run_once(connection, scope, request, work)
+        except asyncpg.LockNotAvailableError:
+            raise in_progress() from None
+
+    async def _run_once(
+        self,
+        connection: Connection,
+        scope: Scope,
+        request: bytes,
+        work: Callable[[Connection], Awaitable[bytes]],
+    ) -> Answer:
+        if not scope.key:
+            return Answer(await work(connection), replayed=False)
+        stored = await self._taken(connection, scope, fingerprint(request))
+        if stored is not None:
+            return Answer(stored, replayed=True)
+        body = await work(connection)
+        await connection.execute(self._store, *_identity(scope), body)
+        return Answer(body, replayed=False)
 
     async def _taken(self, connection: Connection, scope: Scope, wanted: bytes) -> bytes | None:
         """The stored answer of a key taken before; None when it has just become ours."""
-        try:
-            if await connection.fetchrow(self._take, *_identity(scope), wanted) is not None:
-                return None
-        except asyncpg.LockNotAvailableError:
-            raise in_progress() from None
+        if await connection.fetchrow(self._take, *_identity(scope), wanted) is not None:
+            return None
         row = await connection.fetchrow(self._read, *_identity(scope))
         if row is None:
             raise in_progress()

@@ -155,10 +155,7 @@ class OrderStore:
             await append(connection, move.event)
             return move.answer
 
-        try:
-            answer = await self._keys.run_once(scope, request, work)
-        except asyncpg.LockNotAvailableError:
-            raise in_progress() from None
+        answer = await self._keys.run_once(scope, request, work)
         self._notifier.committed()
         return answer
 

@@ -165,6 +165,23 @@ async def test_with_redis_down_the_outbox_drains_and_the_streams_catch_up(
                 await caught_up(valkey.url, 15)
 
 
+async def test_a_redis_that_hangs_holds_up_no_outbox(bench: Bench) -> None:
+    async with bench.relaying(poll_s=0.1, batch=1):
+        await bench.write(event(1))
+        await bench.streamed(1)
+        await bench.client.client_pause(60_000, all=False)
+        await bench.write_many(20, first=2)
+
+        async def drained() -> bool:
+            return await bench.waiting() == 0
+
+        await eventually(drained)
+        assert await bench.seqs() == [1]
+        await bench.client.client_unpause()
+        await bench.streamed(21)
+    assert await bench.stream() == await bench.log()
+
+
 async def caught_up(redis_url: str, count: int) -> None:
     async with open_redis(redis_url) as client:
 

@@ -34,7 +34,9 @@ class Counting:
     def read(self, context: Context, at: int, number: int) -> None:
         """Do what a number at a unit means there."""
         row = context.row
-        if row.norm(at + 1) in UNITS or self._is_personal(row, at):
+        if row.norm(at + 1) in UNITS:
+            return
+        if self._is_personal(row, at):
             row.units[at].used = True
         elif self._counts_product(context, at):
             context.number = number

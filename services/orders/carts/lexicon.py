@@ -109,7 +109,7 @@ _NEVER_MISSPELT = (
     | NEGATORS
     | frozenset(
         """
-    better bitter matter letter later water mild mind medium large small tall short huge tiny
+    dirty better bitter matter letter later water mild mind medium large small tall short huge tiny
     warm cold cool boil sweet sour strong weak thick thin dark pale room temperature fresh
     steam steaming steamed piping served heated degree degrees hottest coldest colder hotter
     sweeter stronger weaker lighter darker thicker cheap card cash pay paid price cost while

@@ -75,7 +75,14 @@ class Fitting:
                 if not self._order.decline_group(draft, group):
                     draft.notes.append(modifier.phrase)
             case _:
-                pass
+                self._put_group(draft, modifier, best)
+
+    def _put_group(self, draft: Draft, modifier: Modifier, sense: Sense) -> None:
+        """A group that nothing is chosen from otherwise is a wish the kitchen must read."""
+        group = self._catalog.groups_by_id[sense.entity.id]
+        chosen = any(group_id == group.id for group_id, _ in draft.selections)
+        if not (chosen or group.default_option_ids):
+            draft.notes.append(modifier.phrase)
 
     def _put_option(self, draft: Draft, modifier: Modifier, sense: Sense) -> None:
         group = self._catalog.groups_by_id[sense.entity.parent]

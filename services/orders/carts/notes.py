@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from services.orders.carts.english import ARTICLES, DEGREES, NEGATORS
+from services.orders.carts.english import ARTICLES, DEGREES, MULTIPLIERS, NEGATORS, UNITS
 from services.orders.carts.lexicon import EntityKind
 from services.orders.carts.operations import MAX_LINE_QUANTITY
 from services.orders.carts.tokens import Token
 from services.orders.carts.units import Row, Unit
 from services.orders.carts.working import Draft
 
-_WEAK_DEGREES = frozenset("just only so too additional additionally very really".split())
+_WEAK_DEGREES = frozenset("just only so too additional additionally".split())
 _AMOUNTS = frozenset(
     "splash dash touch pinch hint drop dollop drizzle sprinkle shot bit pump".split()
 )
@@ -32,6 +32,7 @@ _ASKING = (
     | frozenset("with add make put include please can could would served heated".split())
 ) - frozenset("and or so just only too like give take".split())
 _SHORT = 3
+_PARTICLES = frozenset({"down", "up", "over", "out", "off"})
 _IN_IT = re.compile(r"\b(?:in|on|for) (?:it|there|that|top|the side|them)\b|\bon top\b")
 
 
@@ -94,11 +95,13 @@ def _may_belong(row: Row, at: int) -> bool:
         return not named and _is_quantified(row, at)
     if unit.number is not None:
         return not unit.used
-    if unit.norm in _GLUE or unit.norm in DEGREES:
+    if unit.norm in _GLUE | DEGREES | UNITS:
         return True
     if unit.norm in NEGATORS:
-        return row.norm(at + 1) in DEGREES or _next_unknown(row, at)
-    return unit.is_unknown and not unit.used
+        return row.norm(at + 1) in DEGREES or row.is_unknown(at + 1)
+    doubled = unit.norm in MULTIPLIERS and row.norm(at + 1) == "the"
+    particle = unit.norm in _PARTICLES and row.is_unknown(at - 1)
+    return doubled or particle or (unit.is_unknown and not unit.used)
 
 
 def _is_quantified(row: Row, at: int) -> bool:
@@ -109,11 +112,9 @@ def _is_quantified(row: Row, at: int) -> bool:
     while back >= 0 and row.norm(back) in _GLUE:
         back -= 1
     if back >= 0 and (row.norm(back) in DEGREES or row.units[back].is_unknown):
-        return row.norm(back) not in _WEAK_DEGREES
-    return at + 1 < len(row.units) and row.units[at + 1].is_unknown
-
-
-def _next_unknown(row: Row, at: int) -> bool:
+        return row.norm(back) not in _WEAK_DEGREES or row.norm(back - 1) in NEGATORS
+    if row.norm(back) in MULTIPLIERS and row.norm(back + 1) == "the":
+        return True
     return at + 1 < len(row.units) and row.units[at + 1].is_unknown
 
 
@@ -131,6 +132,9 @@ def _trimmed(row: Row, first: int, last: int) -> tuple[int, int]:
 def _says_something(units: Sequence[Unit]) -> bool:
     if any(u.is_unknown for u in units):
         return True
+    words = {u.norm for u in units}
+    if words & UNITS or (words & NEGATORS and words & DEGREES) or words & set(MULTIPLIERS):
+        return len(units) > 1
     strong = [u for u in units if u.norm in DEGREES and u.norm not in _WEAK_DEGREES]
     known = [u for u in units if u.mention is not None]
     if not strong or not known:

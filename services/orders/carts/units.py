@@ -25,7 +25,10 @@ from services.orders.carts.working import Draft
 _TRANSPARENT_TO_NO = (
     ARTICLES
     | DEFINITE
-    | frozenset("any it be made to want need have like add added put more with as make is".split())
+    | frozenset(
+        "any it be made to want need have like add added put more with as make is too very so that "
+        "really".split()
+    )
 )
 _HEAD_COVERAGE = 0.4
 _STYLES = frozenset("flavor flavour flavored flavoured style based sized type kind".split())
@@ -96,6 +99,8 @@ class Row:
                 or (unit.norm in DEFINITE and self.norm(ahead - 1) == "of")
                 or unit.norm in DEGREES | _STYLES
             ):
+                continue
+            if unit.norm in {"down", "up"} and self.is_unknown(ahead - 1):
                 continue
             if unit.is_unknown and unknown < 2:
                 unknown += 1

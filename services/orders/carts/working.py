@@ -179,8 +179,14 @@ def _line(draft: Draft) -> CartLine:
         add_ons=tuple(
             AddOnSelection(add_on, quantity) for add_on, quantity in sorted(draft.add_ons.items())
         ),
-        note=", ".join(dict.fromkeys(draft.notes))[:MAX_NOTE],
+        note=", ".join(_distinct(draft.notes))[:MAX_NOTE],
     )
+
+
+def _distinct(notes: list[str]) -> list[str]:
+    """Leave out what another note says too."""
+    unique = list(dict.fromkeys(notes))
+    return [n for n in unique if not any(n != o and n.lower() in o.lower() for o in unique)]
 
 
 def _none_option(group: OptionGroup) -> Option | None:

@@ -190,6 +190,46 @@ def test_questions_and_small_talk_order_nothing(text: str) -> None:
     assert talk(text)[0] == Cart()
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Do you have ramen? I'd like one with soy.", "1 ramen soy"),
+        ("What's in the udon? I'll take two of those.", "2 udon"),
+        ("Is there cola? A ramen please.", "1 ramen"),
+    ],
+)
+def test_a_question_is_taken_up_only_by_what_follows_it(text: str, expected: str) -> None:
+    assert shown(talk(text)[0]) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a ramen for Sarah",
+        "My name's Ana, I'd like a ramen",
+        "A ramen. The name is Nicodemus.",
+        "my wife wants a ramen",
+        "a ramen for my wife",
+    ],
+)
+def test_whom_it_is_for_is_neither_a_wish_nor_an_item(text: str) -> None:
+    cart, reading = talk(text)
+    assert shown(cart) == "1 ramen"
+    assert reading.refusals == ()
+
+
+def test_a_correction_replaces_the_extra_it_corrects() -> None:
+    assert shown(talk("ramen with corn", "no, actually chili oil")[0]) == "1 ramen +chili-oil"
+    assert shown(talk("ramen with corn", "and chili oil too")[0]) == "1 ramen +chili-oil +corn"
+
+
+def test_a_category_stands_for_all_that_is_sold_in_it() -> None:
+    cart, reading = talk("some noodles please")
+    assert cart.lines == ()
+    assert set(reading.ambiguities[0].candidate_ids) == {"ramen", "udon"}
+    assert shown(talk("two spicy noodles please", "ramen")[0]) == "2 ramen spicy"
+
+
 def test_what_fits_several_things_is_asked_and_the_answer_completes_it() -> None:
     cart, reading = talk("two gyozas and a cola")
     assert shown(cart) == "1 cola"

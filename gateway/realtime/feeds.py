@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -48,12 +48,16 @@ class Viewer:
     outlet: Outlet
     seen: int | None
     check: Callable[[], Awaitable[object]]
+    # Whose events are seen, None for everyone's: asked of each viewer for each event.
+    _only: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        principal = self.principal
+        self._only = principal.principal_id if principal.is_guest_only else None
 
     def may_see(self, item: StreamEvent | Reset) -> bool:
         """Whether it is theirs to see: a guest's own events, all of the tenant's for others."""
-        if isinstance(item, Reset) or not self.principal.is_guest_only:
-            return True
-        return item.principal_id == self.principal.principal_id
+        return self._only is None or isinstance(item, Reset) or item.principal_id == self._only
 
 
 class FeedMetrics:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import uvloop
 from rich.console import Console
 
-from tests.bench import chain, draining, mesh, placing, rest
+from tests.bench import chain, draining, fanout, mesh, placing, rest
 from tests.bench.table import Row, show
 
 BENCHES: Mapping[str, Callable[[], Awaitable[Sequence[Row]]]] = {
@@ -14,6 +14,7 @@ BENCHES: Mapping[str, Callable[[], Awaitable[Sequence[Row]]]] = {
     "placing": placing.rows,
     "rest": rest.rows,
     "draining": draining.rows,
+    "fanout": fanout.rows,
     "mesh": mesh.rows,
 }
 WIDTH = 150

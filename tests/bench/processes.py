@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from starlette.types import ASGIApp
+
+from services.chassis.run.http import HttpServer
 from services.chassis.run.lifecycle import Bound, Target, run_components
 
 ROOT = Path(__file__).parents[2]
@@ -50,3 +53,14 @@ async def serve(target: Target, port: Callable[[Bound], int]) -> None:
     ending = asyncio.create_task(stop_at_end())
     await run_components([target], stop, lambda bound: print(port(bound), flush=True))
     await ending
+
+
+async def serve_app(app: ASGIApp) -> None:
+    """Serves a bare application with uvicorn as the gateway is served, prints its port."""
+    server = HttpServer(app, "127.0.0.1:0", grace_s=1)
+    server.bind()
+    serving = asyncio.create_task(server.serve())
+    print(server.port, flush=True)
+    await end_of_input()
+    server.drain()
+    await serving

@@ -66,7 +66,7 @@ async def rows() -> Sequence[Row]:
                 )
             ),
         }
-        secret = await _api_key(f"127.0.0.1:{rpc}", signer)
+        secret = await api_key(f"127.0.0.1:{rpc}", signer)
         found = await interleaved({kind: _rate(port, secret) for kind, port in ports.items()})
     return [
         Row(
@@ -80,7 +80,7 @@ async def rows() -> Sequence[Row]:
     ]
 
 
-async def _api_key(address: str, signer: MeshSigner) -> str:
+async def api_key(address: str, signer: MeshSigner) -> str:
     """A key whose limit nothing here reaches."""
 
     def admin(tenant_id: UUID) -> tuple[tuple[str, str], ...]:

@@ -8,13 +8,11 @@ until its standard input ends.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from typing import Any
 
 import grpc
-import uvicorn
 import uvloop
 from google.protobuf.timestamp_pb2 import Timestamp
 from maitred.orders.v1 import cart_pb2, quote_pb2, quote_service_pb2, quote_service_pb2_grpc
@@ -29,7 +27,7 @@ from services.chassis.data.ids import to_id
 from services.chassis.run.lifecycle import Target
 from services.chassis.run.telemetry import configure_logging
 from tests.bench.orders_menu import TENANT, priced_cart
-from tests.bench.processes import end_of_input, serve
+from tests.bench.processes import end_of_input, serve, serve_app
 
 ANY_PORT = "127.0.0.1:0"
 
@@ -181,20 +179,6 @@ def bare(upstream: str) -> Starlette:
     return Starlette(routes=[Route("/api/v1/quotes", create, methods=["POST"])])
 
 
-async def serve_bare(upstream: str) -> None:
-    config = uvicorn.Config(
-        bare(upstream), port=0, http="httptools", log_level="warning", access_log=False
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it tells in no other way
-        await asyncio.sleep(0.01)
-    print(server.servers[0].sockets[0].getsockname()[1], flush=True)
-    await end_of_input()
-    server.should_exit = True
-    await serving
-
-
 async def serve_ours(
     upstream: str, database_url: str, redis_url: str, private_pem: str, public_pem: str, rpc: str
 ) -> None:
@@ -220,7 +204,7 @@ async def main(kind: str, *arguments: str) -> None:
         case "upstream":
             await serve_upstream()
         case "bare":
-            await serve_bare(*arguments)
+            await serve_app(bare(*arguments))
         case _:
             await serve_ours(*arguments)
 

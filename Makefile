@@ -10,6 +10,8 @@ TMP := .maitred/tmp
 
 export TMPDIR := $(CURDIR)/$(TMP)
 export BUF_CACHE_DIR := $(CURDIR)/.maitred/cache/buf
+# As pip does, so that both work behind a proxy of one's own.
+export UV_SYSTEM_CERTS ?= true
 
 .PHONY: up
 up: .venv/.$(SET) gen  ## start everything and seed the demo tenants

@@ -107,7 +107,8 @@ class Mesh:
         self._supervisor.start(self._target(target) for target in TARGETS)
         self._once("demo", self._seed, "tenants, menus and keys")
         tenants = read_tenants(self._home)
-        write_demo_env(self._home, self.gateway_url, tenants[0])
+        orders = self._addresses.reach("orders", "grpc")
+        write_demo_env(self._home, self.gateway_url, orders, tenants[0])
         self._ready = True
         self._write_record()
         return tenants

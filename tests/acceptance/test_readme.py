@@ -12,8 +12,6 @@ import pytest
 from services.assembly.home import CHECKOUT
 from tests.support.mesh import RunningMesh, own_environment
 
-# Where the README's mesh serves orders; a mesh of tests chooses other ports.
-ORDERS_ADDRESS = "127.0.0.1:7102"
 CURL_TIMED_OUT = 28
 
 
@@ -52,13 +50,12 @@ def ran(mesh: RunningMesh, tmp_path_factory: pytest.TempPathFactory) -> Sequence
     (checkout / ".venv").symlink_to(CHECKOUT / ".venv")
     script = ["shopt -s expand_aliases"]
     for number, command in enumerate(commands()):
-        moved = command.replace(ORDERS_ADDRESS, mesh.address("orders", "grpc"))
         out = f"> {number}.out 2> {number}.err"
         if listens(command):
-            script += [f"{moved} {out} &", "listener=$!"]
+            script += [f"{command} {out} &", "listener=$!"]
         else:
             # In this shell and not a group, so that what it sets is there for the next.
-            script += [f"exec 3>&1 {out}", moved, "status=$?", "exec >&3 2>&3"]
+            script += [f"exec 3>&1 {out}", command, "status=$?", "exec >&3 2>&3"]
             script += [f"echo $status > {number}.status"]
     script.append("kill $listener")
     (checkout / "readme.sh").write_text("\n".join(script))

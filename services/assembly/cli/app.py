@@ -16,6 +16,7 @@ from services.assembly.cli.status import status
 from services.assembly.cli.token import token
 from services.assembly.cli.up import up
 from services.assembly.refusal import Refusal
+from services.assembly.settings import invalid_settings
 
 app = typer.Typer(
     name="maitred",
@@ -41,4 +42,10 @@ def main() -> None:
         app()
     except Refusal as refusal:
         print(f"maitred: {refusal}", file=sys.stderr)
+        sys.exit(1)
+    except ValueError as error:
+        # pydantic's, which takes its time to import.
+        if (problems := invalid_settings(error)) is None:
+            raise
+        print("\n".join(f"maitred: {problem}" for problem in problems), file=sys.stderr)
         sys.exit(1)

@@ -36,10 +36,13 @@ def orders(
     from rich.console import Console
 
     from services.assembly.evals.replay import read_dialogues
+    from services.assembly.refusal import Refusal
 
     folder = data / "coffee_orders"
     if not (folder / "dialogs.jsonl.gz").is_file():
-        print(f"Skipped: {folder} holds no dialogues; name their folder with --data.")
+        if data != DATA:
+            raise Refusal(f"{folder} holds no dialogues.")
+        print(f"Skipped: {folder} holds no dialogues; name the folder that has it with --data.")
         return
     console = Console()
     menu = json.loads((folder / "menu.json").read_text(encoding="utf-8"))

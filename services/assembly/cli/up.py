@@ -148,7 +148,7 @@ def _say_how(
         f"  3. . {_short(home.demo_env)} && "
         'curl -H "Authorization: Bearer $MAITRED_API_KEY" $MAITRED_URL/api/v1/orders',
         "",
-        f"[dim]Ctrl-C, or `{command} down`, stops everything; the data stay.[/]",
+        f"[dim]`{command} down`, or Ctrl-C here, stops everything; the data stay.[/]",
     )
 
 

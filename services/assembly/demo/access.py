@@ -37,11 +37,12 @@ def keep_tenants(home: Home, tenants: Sequence[DemoTenant]) -> None:
     write_private(home.path / "demo.json", json.dumps([asdict(one) for one in tenants], indent=1))
 
 
-def write_demo_env(home: Home, gateway_url: str, tenant: DemoTenant) -> None:
-    """Write `demo.env`, to be sourced by a shell: where the gateway is, and a manager's key."""
+def write_demo_env(home: Home, gateway_url: str, orders_address: str, tenant: DemoTenant) -> None:
+    """Write `demo.env`, to be sourced by a shell: where the mesh is, and a manager's key."""
     write_private(
         home.demo_env,
         f"export MAITRED_URL={gateway_url}\n"
+        f"export MAITRED_ORDERS_GRPC={orders_address}\n"
         f"export MAITRED_API_KEY={tenant.manager_key}\n"
         f"export MAITRED_TENANT={tenant.slug}\n",
     )

@@ -125,7 +125,7 @@ class Attaching:
         return direct and (opens or row.number(start - 1) is not None)
 
     def _named_after(self, row: Row, at: int) -> Draft | None:
-        """Return the line of "… in the latte", "… for the second pizza"."""
+        """Return the line that "… in the …" or "… for the …" names."""
         if row.norm(at + 1) not in _PREPOSITIONS or row.norm(at + 2) not in DEFINITE | EVERY:
             return None
         mention = row.mention(at + 3) if row.is_product(at + 3) else None

@@ -10,7 +10,7 @@ from services.orders.carts.tokens import Token
 _INTRODUCED = re.compile(
     r"(?:\b(?:my|the|under|last|first|your) name (?:is|will be|would be|should be|of|"
     r"for (?:it|that|the order) is|on (?:it|that|this|the order) (?:is|will be|should be))?|"
-    r"\bname (?:is|it|be|of)|\bnamed?|\bcall me|\b(?:this|it) is|\bi am|"
+    r"\bname (?:is|it|be|of)|\bnamed?|\bcall me|"
     r"\bput (?:it|that|this) under|\bunder)$"
 )
 _LONGEST = 3
@@ -31,6 +31,8 @@ def name_spans(tokens: Sequence[Token], text: str, lexicon: Lexicon) -> tuple[tu
 
 def _introduced_end(tokens: Sequence[Token], text: str, at: int, lexicon: Lexicon) -> int | None:
     """Return where the name ends that the token introduces, if it introduces one."""
+    if _presents(tokens, at) and at + 1 < len(tokens) and tokens[at + 1].text[:1].isupper():
+        return _name_end(tokens, text, at + 1, lexicon, introduced=True)
     if _introduces(tokens, at):
         return _name_end(tokens, text, at + 1, lexicon, introduced=True)
     kin = _kin_end(tokens, at, lexicon)
@@ -47,6 +49,11 @@ def _kin_end(tokens: Sequence[Token], start: int, lexicon: Lexicon) -> int | Non
     if start + 1 < len(tokens) and tokens[start].norm in {"my", "our", "his", "her", "their"}:
         return start + 2 if _may_name(tokens[start + 1], lexicon) else None
     return None
+
+
+def _presents(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a name may follow, as after "I am", where as well anything else may."""
+    return f"{tokens[at - 1].norm if at else ''} {tokens[at].norm}" in {"i am", "this is", "it is"}
 
 
 def _introduces(tokens: Sequence[Token], at: int) -> bool:

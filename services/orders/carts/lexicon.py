@@ -1,7 +1,7 @@
 """Every word a catalog answers to, indexed once per catalog.
 
-A word weighs less the more siblings share it: of "oat milk" the guest must say "oat", and
-"milk" alone names the question, not the answer. Nothing here knows what is sold.
+A word weighs less the more siblings share it: of several sauces the guest must say which, and
+"sauce" alone names the question, not the answer. Nothing here knows what is sold.
 """
 
 from collections import Counter, defaultdict

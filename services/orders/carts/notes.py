@@ -25,10 +25,12 @@ _WISHES = frozenset(
     "that it this them those use keep prefer need".split()
 )
 _ITEMS = frozenset("get have order want like take try grab bring give need buy and or also".split())
+_ALLERGY = frozenset({"allergic", "allergy", "intolerant", "intolerance"})
 _ASKING = (
     _ITEMS
     | NEGATORS
     | DEGREES
+    | _ALLERGY
     | frozenset("with add make put include please can could would served heated".split())
 ) - frozenset("and or so just only too like give take".split())
 _SHORT = 3
@@ -161,13 +163,13 @@ def _is_item(row: Row, units: Sequence[Unit], first: int, last: int, owner: Draf
     if owner is None:
         words_only = all(unit.is_unknown for unit in row.units if unit.norm not in ARTICLES | {","})
         return _introducer(row, first) in _ITEMS or (words_only and len(row.units) <= _SHORT)
-    measured = any(u.norm in DEGREES or u.norm in NEGATORS for u in units) or " of " in words
+    described = DEGREES | NEGATORS | _ALLERGY
+    measured = any(unit.norm in described for unit in units) or " of " in words
     tail = " ".join(u.norm for u in row.units[first : last + 4])
-    if measured or _IN_IT.search(tail):
+    address = units[0].number is not None and units[0].number > MAX_LINE_QUANTITY
+    if measured or address or _IN_IT.search(tail):
         return False
     count = units[0].number
-    if count is not None and count > MAX_LINE_QUANTITY:
-        return False
     determined = row.norm(first - 1) in ARTICLES or count is not None
     introducer = _introducer(row, first)
     if introducer in _WISHES:

@@ -1,6 +1,7 @@
 """The next step of a dialogue: which tool to call, what to say."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -176,7 +177,15 @@ def test_questions_are_answered_from_the_menu(question: str, answer: str) -> Non
 
 def test_a_question_keeps_the_order_in_sight() -> None:
     step = next_step("do you have pizza?", [ToolAnswer("retrieve_menu", MENU)], WAITING)
-    assert step == Say(f"Sorry, we don't have pizza. {READ_BACK}", WAITING)
+    memory = replace(WAITING, topic="do you have pizza")
+    assert step == Say(f"Sorry, we don't have pizza. {READ_BACK}", memory)
+
+
+def test_an_answer_that_points_at_the_question_is_read_with_it() -> None:
+    memory = Memory(topic="do you have ramen")
+    step = next_step("great, I'll take two of those", [], memory)
+    assert step == Call("update_cart", {"text": "do you have ramen? great, I'll take two of those"})
+    assert next_step("an udon", [], memory) == Call("update_cart", {"text": "an udon"})
 
 
 def test_a_placed_order_is_told_and_forgotten() -> None:

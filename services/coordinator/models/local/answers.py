@@ -14,6 +14,8 @@ _ALLERGY = re.compile(
     r"\b(?:allerg\w*|contain\w*|gluten|lactose|vegan|vegetarian|halal|kosher|free|"
     r"intoleran\w*|coeliac|celiac|safe)\b"
 )
+_AVOIDING = re.compile(r"\b(?:without|avoid|avoiding|no|cannot|not)\b")
+_HAVING = re.compile(r"\b(?:does|do|is|are) .*\b(?:have|has|in)\b|\bis there\b|\bany\b")
 _DIETS = ("vegan", "vegetarian", "halal", "kosher")
 _WHOLE_MENU = re.compile(
     r"\b(?:menu|what (?:do|can) (?:you|i|we) (?:have|get|order|serve|sell|offer|got|eat|"
@@ -34,6 +36,12 @@ _ELSEWHERE = re.compile(
     r"parking|park|toilets?|restrooms?|bathroom|address|located|location|directions|phone|number|"
     r"reservations?|weather|jobs?|hiring|how long|how late|owner|manager|football|news|joke)\b"
 )
+_ALLERGEN_ALIASES = {
+    "milk": {"dairy", "lactose"},
+    "nuts": {"nut"},
+    "gluten": {"wheat", "coeliac", "celiac"},
+}
+"""Other words for allergens that food law names."""
 _INSIDE = re.compile(
     r"\b(?:what is in|what is (?:a|an|the)\b|what are (?:the )?ingredients|ingredients|made (?:of|"
     r"with|from)|"
@@ -61,12 +69,13 @@ def _allergens(question: str, found: Found, menu: MenuView) -> str:
     wanted = [a for a in _known_allergens(menu) if _names(a, question)]
     if found.exact_values and not found.items and not re.search(r"\b(?:allerg|contain)", question):
         return ""
-    if not (_ALLERGY.search(question) or (wanted and found.items and not found.is_loose)):
+    about_item = found.items and not found.is_loose and _HAVING.search(question)
+    if not (_ALLERGY.search(question) or (wanted and (about_item or _AVOIDING.search(question)))):
         return ""
     diet = next((d for d in _DIETS if d in question.split()), "")
     if diet:
         return _diet(diet, found, menu)
-    if found.items:
+    if found.items and not found.is_loose:
         return " ".join(_contains(item, wanted) for item in found.items[:3])
     if wanted:
         free = [i.name for i in menu.items if i.available and not set(wanted) & set(i.allergens)]
@@ -110,15 +119,10 @@ def _known_allergens(menu: MenuView) -> tuple[str, ...]:
 
 
 def _names(allergen: str, question: str) -> bool:
-    aliases = {
-        "milk": {"dairy", "lactose"},
-        "nuts": {"nut"},
-        "gluten": {"wheat", "coeliac", "celiac"},
-    }
     said = {w.rstrip("s") for w in question.split()}
     return bool(
         {w.rstrip("s") for w in allergen.lower().split()} & said
-        or {w.rstrip("s") for w in aliases.get(allergen.lower(), set())} & said
+        or {w.rstrip("s") for w in _ALLERGEN_ALIASES.get(allergen.lower(), set())} & said
     )
 
 
@@ -261,9 +265,9 @@ def _money(minor: int, menu: MenuView) -> str:
 
 
 _TELLERS: tuple[Callable[[str, Found, MenuView], str], ...] = (
+    _prices,
     _allergens,
     _elsewhere,
-    _prices,
     _whole_menu,
     _variations,
     _inside,

@@ -86,8 +86,10 @@ def _values(asked: list[str], menu: MenuView) -> tuple[tuple[Value, ...], tuple[
         (value, max((n for n in _value_names(value) if _within(n, asked)), key=len, default=()))
         for value in pool
     ]
-    longest = max((len(name) for _, name in hits), default=0)
-    exact = _distinct(v for v, name in hits if name and len(name) == longest)
+    said = [set(name) for _, name in hits]
+    exact = _distinct(
+        v for v, name in hits if name and not any(set(name) < other for other in said)
+    )
     if exact:
         return exact, ()
     return (), _distinct(v for v in pool if set(asked) & set(_stems(v.name)))

@@ -44,7 +44,12 @@ class LocalModel:
             yield TextDelta(piece if at == 0 else f" {piece}")
         memory = step.memory
         yield MemoryDelta(
-            {"asked": str(memory.asked), "read_back": memory.read_back, "placed": memory.placed}
+            {
+                "asked": str(memory.asked),
+                "read_back": memory.read_back,
+                "placed": memory.placed,
+                "topic": memory.topic,
+            }
         )
         yield UsageDelta(read, len(step.text.split()))
 
@@ -64,4 +69,5 @@ def _memory(document: Mapping[str, Any]) -> Memory:
         Asked(str(document.get("asked", ""))),
         str(document.get("read_back", "")),
         bool(document.get("placed", False)),
+        str(document.get("topic", "")),
     )

@@ -5,8 +5,9 @@ reads the cart back whenever something is in it and nothing is in doubt, and ask
 be placed only on an explicit yes to that read-back.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +15,8 @@ from services.coordinator.models.local import replies
 from services.coordinator.models.local.acts import Act, Reading, read_act
 from services.coordinator.models.local.answers import answer
 from services.coordinator.models.local.views import UpdateView, menu_of, update_of
+
+_POINTING = re.compile(r"\b(?:it|that|one|two|three|those|them|this|these)\b", re.IGNORECASE)
 
 
 class Asked(StrEnum):
@@ -30,12 +33,14 @@ class Memory:
     """What the model carries from turn to turn.
 
     ``read_back`` is the last read-back, kept while the cart is as it says; ``placed`` whether
-    an order was placed since the guest last ordered something.
+    an order was placed since the guest last ordered something; ``topic`` the question just
+    answered.
     """
 
     asked: Asked = Asked.NOTHING
     read_back: str = ""
     placed: bool = False
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +77,33 @@ def next_step(text: str, answers: Sequence[ToolAnswer], memory: Memory) -> Step:
     if "confirm" in done:
         return _after_confirm(done["confirm"].content, memory)
     if "update_cart" not in done and _needs_update(reading, memory):
-        return Call("update_cart", {"text": text})
+        return Call("update_cart", {"text": _in_context(text, memory)})
     if reading.question and "retrieve_menu" not in done:
         return Call("retrieve_menu", {"query": ""})
     said = _answered(reading, done)
+    step = _answer(reading, done, said, memory)
+    if isinstance(step, Say) and reading.question:
+        return Say(step.text, replace(step.memory, topic=reading.question))
+    return step
+
+
+def _answer(
+    reading: Reading,
+    done: Mapping[str, ToolAnswer],
+    said: str,
+    memory: Memory,
+) -> Step:
     if "update_cart" in done:
         return _after_update(update_of(done["update_cart"].content), reading, said, memory)
     if reading.act is Act.APPROVE and not reading.question:
         return Call("confirm", {})
     return _reply(reading, said, memory)
+
+
+def _in_context(text: str, memory: Memory) -> str:
+    """Put the question before an answer that points at it: "… ? I'll take one"."""
+    pointing = _POINTING.search(text) is not None
+    return f"{memory.topic}? {text}" if memory.topic and pointing else text
 
 
 def _needs_update(reading: Reading, memory: Memory) -> bool:

@@ -26,6 +26,9 @@ class PageTokens:
     """
 
     def __init__(self, key: str) -> None:
+        """ValueError without a key: anybody could sign with none."""
+        if not key:
+            raise ValueError("page tokens need a secret: set MAITRED_PAGE_TOKEN_KEY")
         self._key = key.encode()
 
     def encode(self, position: Sequence[str | int], arguments: Mapping[str, str]) -> str:

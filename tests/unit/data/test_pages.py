@@ -51,6 +51,11 @@ def test_a_token_of_another_secret_is_refused() -> None:
         TOKENS.decode(token, ARGUMENTS)
 
 
+def test_tokens_are_not_signed_without_a_secret() -> None:
+    with pytest.raises(ValueError, match="MAITRED_PAGE_TOKEN_KEY"):
+        PageTokens("")
+
+
 @given(st.text(min_size=1, max_size=60))
 def test_nonsense_is_refused_and_nothing_worse(token: str) -> None:
     with pytest.raises(Failure) as refused:

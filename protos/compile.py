@@ -17,6 +17,7 @@ import re
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -219,26 +220,32 @@ def write_event_schemas(contracts: Described, generated: Path) -> None:
 
     They describe the `data` of a CloudEvent: ProtoJSON with the contract's own field names.
     """
+    for event in events(contracts):
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", event.name).lower()
+        schema = Schemas(contracts, "#/$defs/").document(event)
+        path = generated / Path(event.file.name).parent / f"{name}.json"
+        path.write_text(json.dumps(schema, indent=2) + "\n")
+
+
+def events(contracts: Described) -> Iterator[Descriptor]:
+    """The messages that are data of events: `OrderV1` of `maitred.events.v1`, and so on."""
     for file in contracts.files:
-        if not file.package.startswith("maitred.events."):
-            continue
-        for message in file.message_type:
-            if re.search(r"V\d+$", message.name):
-                name = re.sub(r"(?<!^)(?=[A-Z])", "_", message.name).lower()
-                found = contracts.pool.FindMessageTypeByName(f"{file.package}.{message.name}")
-                schema = Schemas(contracts, "#/$defs/").document(found)
-                path = generated / Path(file.name).parent / f"{name}.json"
-                path.write_text(json.dumps(schema, indent=2) + "\n")
+        if file.package.startswith("maitred.events."):
+            for message in file.message_type:
+                if re.search(r"V\d+$", message.name):
+                    yield contracts.pool.FindMessageTypeByName(f"{file.package}.{message.name}")
 
 
 def write_contract_schemas(contracts: Described, generated: Path) -> None:
-    """`contracts.json`: the schemas of all that RPCs take and answer, and what comments say.
+    """`contracts.json`: schemas of events and of all that RPCs take and answer, and the comments.
 
     The gateway makes its OpenAPI document of it: `{"schemas": {name: …}, "comments": {name: …}}`,
     schemas by the message's own name, comments of services and methods by full name.
     """
     schemas = Schemas(contracts, "#/components/schemas/")
     comments = {}
+    for event in events(contracts):
+        schemas.reference(event)
     for file in contracts.files:
         for service in file.service if file.package.startswith("maitred.") else ():
             name = f"{file.package}.{service.name}"
@@ -310,6 +317,7 @@ class Schemas:
         self._named: dict[str, str] = {}
         options = contracts.pool.FindMessageTypeByName("google.protobuf.FieldOptions")
         self._options: type[Message] = message_factory.GetMessageClass(options)
+        self._validator = protovalidate.Validator()
 
     def document(self, message: Descriptor) -> dict[str, Any]:
         """A schema that stands by itself."""
@@ -331,15 +339,21 @@ class Schemas:
         return {"$ref": f"{self._base}{message.name}"}
 
     def _object(self, message: Descriptor) -> dict[str, Any]:
-        rules = {field.name: self._rules(field) for field in message.fields}
-        required = [name for name, rule in rules.items() if rule is not None and rule.required]
         schema: dict[str, Any] = {"type": "object"}
         if comment := self._comments.get(message.full_name):
             schema["description"] = comment
         schema["properties"] = {
-            field.name: self._field(field, rules[field.name]) for field in message.fields
+            field.name: self._field(field, self._rules(field)) for field in message.fields
         }
+        required = self._required(message)
         return schema | ({"required": required} if required else {})
+
+    def _required(self, message: Descriptor) -> list[str]:
+        """The fields that may not be left out: those an empty message is refused for."""
+        empty = message_factory.GetMessageClass(message)()
+        paths = [found.proto.field for found in self._validator.collect_violations(empty)]
+        refused = {path.elements[0].field_name for path in paths if path is not None}
+        return [field.name for field in message.fields if field.name in refused]
 
     def _rules(self, field: FieldDescriptor) -> Any:
         """The field's `buf.validate.FieldRules`, None without any."""

@@ -78,13 +78,17 @@ def schema(compiler: ModuleType, protos: Path) -> dict[str, Any]:
 def test_an_events_schema_carries_comments_and_rules(schema: dict[str, Any]) -> None:
     assert schema["title"] == "maitred.events.v1.TableLaidV2"
     assert schema["description"] == "A table was laid."
-    assert schema["required"] == ["table_id"]
     assert schema["properties"]["table_id"] == {
         "description": "Which one.",
         "type": "string",
         "maxLength": 40,
         "pattern": "^tab_",
     }
+
+
+def test_a_field_whose_rules_refuse_its_default_is_required(schema: dict[str, Any]) -> None:
+    assert schema["required"] == ["table_id", "cloth", "settings"]
+    assert schema["$defs"]["Setting"]["required"] == ["forks"]
 
 
 def test_an_events_schema_speaks_protojson(schema: dict[str, Any]) -> None:

@@ -77,6 +77,8 @@ class Listener:
 
     def __init__(self) -> None:
         self._events: asyncio.Queue[TurnEvent | None] = asyncio.Queue(_BUFFERED)
+        # What was taken to see whether it goes on with the text before it; at most one.
+        self._ahead: list[TurnEvent | None] = []
         self._gone = asyncio.Event()
 
     @property
@@ -97,9 +99,25 @@ class Listener:
         self._gone.set()
 
     async def events(self) -> AsyncIterator[TurnEvent]:
-        """The events until the end."""
-        while (event := await self._events.get()) is not None:
+        """The events until the end; pieces of text that wait are told as one."""
+        while (event := await self._next()) is not None:
+            if isinstance(event, TextSaid):
+                event = self._with_what_waits(event)
             yield event
+
+    async def _next(self) -> TurnEvent | None:
+        return self._ahead.pop() if self._ahead else await self._events.get()
+
+    def _with_what_waits(self, said: TextSaid) -> TextSaid:
+        # A message to the client costs as much as a hundred words of it.
+        pieces = [said.text]
+        while not self._ahead and not self._events.empty():
+            event = self._events.get_nowait()
+            if isinstance(event, TextSaid):
+                pieces.append(event.text)
+            else:
+                self._ahead.append(event)
+        return TextSaid("".join(pieces))
 
     async def _put(self, event: TurnEvent | None) -> None:
         if self.gone:

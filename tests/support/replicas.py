@@ -16,6 +16,8 @@ from tests.support.mesh import RunningMesh, own_environment, wait_until
 TARGETS = ("orders", "coordinator", "gateway")
 REPLICAS = 2
 START_S = 60.0
+# Longer than our balancer takes to notice, however busy the machine is.
+DRAIN_DELAY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def _shared(mesh: RunningMesh) -> Mapping[str, str]:
         **own_environment(mesh.home),
         **{f"MAITRED_DB_{target.upper()}_URL": urls[target] for target in TARGETS},
         "REDIS_URL": mesh.record.redis_url,
+        "MAITRED_DRAIN_DELAY_S": str(DRAIN_DELAY_S),
         "MAITRED_MESH_PUBLIC_KEYS": local_mesh_key(mesh.home).public_pem,
         "MAITRED_PAGE_TOKEN_KEY": mesh.home.secret(PAGE_TOKEN_KEY),
     }

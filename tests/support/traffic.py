@@ -71,15 +71,21 @@ class Traffic:
         path: str,
         body: Mapping[str, object] | None = None,
     ) -> httpx.Response | None:
-        gateway = self.ready[next(self._turns) % len(self.ready)]
         headers = {"idempotency-key": uuid4().hex}
-        try:
-            answer = await guest.request(
-                method, f"http://{gateway.http}{path}", json=body, headers=headers
-            )
-        except httpx.TransportError as error:
-            self.failures.append(repr(error))
-            return None
+        while True:
+            choice = self.ready or self.gateways
+            gateway = choice[next(self._turns) % len(choice)]
+            try:
+                answer = await guest.request(
+                    method, f"http://{gateway.http}{path}", json=body, headers=headers
+                )
+                break
+            except httpx.ConnectError:
+                # Nothing was sent: any balancer tries another.
+                self.ready = [one for one in self.ready if one is not gateway]
+            except httpx.TransportError as error:
+                self.failures.append(repr(error))
+                return None
         self.answers.append(answer)
         if not answer.is_success:
             self.failures.append(f"{answer.status_code} {answer.text}")

@@ -57,6 +57,13 @@ class HttpServer:
         assert self._socket is not None  # noqa: S101 - bind comes first
         await self._server.serve(sockets=[self._socket])
 
+    def leave(self) -> None:
+        """Ends each connection with its next answer, so that clients find another replica."""
+        close = (b"connection", b"close")
+        # The one is what answers carry now, the other what uvicorn makes it of every second.
+        self._server.server_state.default_headers.append(close)
+        self._server.config.encoded_headers.append(close)
+
     def drain(self) -> None:
         """Accepts no more; `serve` returns once all is answered or the grace is over."""
         self._server.should_exit = True

@@ -270,6 +270,8 @@ class _Part:
         """NOT_SERVING, wait; then accept no more, end long streams and finish in flight."""
         grace_s = self._config.drain_grace_s
         await self._readiness.drain()
+        if self.http:
+            self.http.leave()
         if self.rpc or self.http:
             await asyncio.sleep(self._config.drain_delay_s)
         async with asyncio.TaskGroup() as group:

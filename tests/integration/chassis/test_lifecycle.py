@@ -212,7 +212,8 @@ async def test_http_is_served_beside_and_drains_too() -> None:
         answer = asyncio.create_task(client.get(url))
         await begun.wait()
         process.stop.set()
-        assert (await answer).text == "done"
+        # The connection is given up, so that the client's next request goes to another replica.
+        assert ((await answer).text, (await answer).headers["connection"]) == ("done", "close")
         await process.ended
         with pytest.raises(httpx.ConnectError):
             await client.get(url)

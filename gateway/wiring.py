@@ -17,7 +17,7 @@ from gateway.identity.service import ApiKeyService, TenantService
 from gateway.identity.store import IdentityStore
 from gateway.identity.tokens import AccessTokens
 from gateway.observation import AccessLog, HttpMetrics
-from gateway.openapi import OpenApi
+from gateway.openapi.document import OpenApi
 from gateway.pages import Pages
 from gateway.ratelimits import RateLimits
 from gateway.realtime.feeds import FeedMetrics, Feeds

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import redis
 
+from gateway.openapi.surfaces import ORDER_EVENT
 from services.chassis.data.outbox import partition_of
 from services.chassis.data.streams import stream_key
 from tests.integration.edge.serving import (
@@ -55,6 +56,7 @@ async def test_staff_see_an_order_as_it_is_placed_and_moved(
     assert accepted.data["data"]["status"] == "accepted"
     assert placed.data["data"]["tenant_id"] == tenant.tenant_id
     assert placed.data["data"]["order_id"] == order["order_id"]
+    assert placed.data.keys() == ORDER_EVENT["properties"].keys()
 
 
 async def test_a_stream_resumes_without_gap_or_repeat(
@@ -137,6 +139,20 @@ async def test_a_position_older_than_what_is_kept_is_told_by_a_reset(
             reset, after = await stream.take(2)
     assert reset.event == "reset"
     assert (after.event, after.id) == ("order", second.id)
+
+
+async def test_a_position_of_a_log_that_is_no_more_is_told_by_a_reset(
+    guest: httpx.AsyncClient, staff: httpx.AsyncClient
+) -> None:
+    async with watching(staff) as stream:
+        await order_coffee(guest)
+        (last,) = await stream.take(1)
+        partition, _, seq = last.id.partition("-")
+        async with watching(staff, f"{partition}-{int(seq) + 1000}") as ahead:
+            (reset,) = await ahead.take(1)
+            assert (reset.event, reset.id) == ("reset", last.id)
+            placed = (await order_coffee(guest))["order_id"]
+            assert ids(await ahead.take(1)) == ids(await stream.take(1)) == [placed]
 
 
 @pytest.mark.parametrize("cursor", ["zz", "1", "99-1", "-1-1", "1-x"])

@@ -1,0 +1,62 @@
+"""The document, and the endpoint that serves it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from importlib.metadata import version
+from importlib.resources import files
+
+from gateway.exchange import Answer, Exchange, json_answer
+from gateway.openapi.operations import operation
+from gateway.openapi.parts import PROBLEM, PROBLEM_RESPONSE, SECURITY, SECURITY_SCHEMES, Json
+from gateway.openapi.surfaces import ORDER_EVENT, surfaces
+from gateway.transcoding.bindings import Binding
+
+
+class OpenApi:
+    """The endpoint of the document, which is made at its first use."""
+
+    def __init__(self, bindings: Iterable[Binding]) -> None:
+        self._bindings = tuple(bindings)
+
+    async def answer(self, _exchange: Exchange) -> Answer:
+        """The document."""
+        return json_answer(self._text)
+
+    @cached_property
+    def document(self) -> Json:
+        """The document as JSON values."""
+        contracts = json.loads(files("maitred").joinpath("contracts.json").read_text("utf-8"))
+        paths: dict[str, Json] = {}
+        for binding in self._bindings:
+            described = operation(binding, contracts)
+            paths.setdefault(binding.path, {})[binding.verb.lower()] = described
+        for path, method, described in surfaces(contracts):
+            paths.setdefault(path, {})[method] = described
+        return {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "Maitred",
+                "version": version("maitred"),
+                "summary": "The back of house for agents that sell.",
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            },
+            "servers": [{"url": "/"}],
+            "security": SECURITY,
+            "paths": paths,
+            "components": {
+                "schemas": {
+                    **contracts["schemas"],
+                    "OrderEvent": ORDER_EVENT,
+                    "Problem": PROBLEM,
+                },
+                "responses": {"Problem": PROBLEM_RESPONSE},
+                "securitySchemes": SECURITY_SCHEMES,
+            },
+        }
+
+    @cached_property
+    def _text(self) -> str:
+        return json.dumps(self.document, ensure_ascii=False, separators=(",", ":"))

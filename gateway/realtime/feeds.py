@@ -137,10 +137,11 @@ class Feeds:
                 viewer.seen = feed.position
             viewer.outlet.write(position(str(Cursor(feed.partition, viewer.seen))))
             try:
-                if viewer.seen < feed.position:
-                    await self._catch_up(feed, viewer, viewer.seen)
-                else:
+                # Past the feed is somebody whom another gateway served, or a log that is no more.
+                if viewer.seen == feed.position:
                     feed.viewers.add(viewer)
+                else:
+                    await self._catch_up(feed, viewer, viewer.seen)
                 await viewer.outlet.closed()
             finally:
                 feed.viewers.discard(viewer)
@@ -232,10 +233,11 @@ class _Feed:
 
     async def _write(self, item: StreamEvent | Reset) -> None:
         self.position = item.cursor.seq
+        is_back = isinstance(item, Reset) and item.is_back
         encoded = encode(item)
         written = 0
         for viewer in tuple(self.viewers):
-            if viewer.seen is None or viewer.seen >= item.cursor.seq:
+            if viewer.seen is None or (viewer.seen >= item.cursor.seq and not is_back):
                 continue
             viewer.seen = item.cursor.seq
             if viewer.may_see(item):

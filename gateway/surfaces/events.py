@@ -1,7 +1,7 @@
 """`GET /api/v1/events`: a tenant's events as they happen, from where the client left off.
 
 Staff see all of the tenant's, guests their own. `Last-Event-ID`, or `?cursor=`, resumes without gap
-or repeat; where that is older than what is kept, `reset` says so. A comment every 15 s shows that
+or repeat; where what follows it is no longer kept, `reset` says so. A comment every 15 s shows that
 the stream lives. A client that reads too slowly is cut off with a last event `cutoff`.
 """
 
@@ -19,9 +19,10 @@ from gateway.realtime import sse
 from gateway.realtime.feeds import Feeds
 from gateway.realtime.outlet import Outlet
 from gateway.surfaces.disconnects import gone
+from gateway.transcoding.decoding import MalformedParameter
 from services.chassis.data.outbox import partition_of
 from services.chassis.data.streams import Cursor
-from services.chassis.rpc.errors import Failure, FieldProblem, invalid
+from services.chassis.rpc.errors import Failure, invalid
 
 PATH = "/api/v1/events"
 RETRY_MS = 1000
@@ -99,13 +100,7 @@ def _position(exchange: Exchange, caller: Caller) -> Cursor | None:
     pairs = dict(parse_qsl(exchange.query, keep_blank_values=True))
     unknown = pairs.keys() - {"cursor"}
     if unknown:
-        name = min(unknown)
-        raise invalid(
-            "INVALID_FIELD",
-            f"There is no parameter {name}.",
-            [FieldProblem(name, "unknown parameter")],
-            field=name,
-        )
+        raise MalformedParameter("unknown parameter", min(unknown))
     header = exchange.headers.get(b"last-event-id", b"").decode("latin-1")
     text = header or pairs.get("cursor", "")
     if not text:

@@ -16,7 +16,7 @@ from typing import Any
 import redis.asyncio
 import structlog
 
-from services.chassis.data.streams import StreamEvent, last_seqs, stream_key
+from services.chassis.data.streams import StreamEvent, last_seqs, stream_key, tell_restored
 from services.relay.store import EventStore
 
 _BATCH = 1000
@@ -91,7 +91,9 @@ class Publisher:
         heads = await self._store.heads()
         ends = await last_seqs(self._client, partitions)
         self._ends.update(ends)
-        return await self.reconcile([one for one in partitions if ends[one] != heads[one]])
+        added = await self.reconcile([one for one in partitions if ends[one] != heads[one]])
+        await tell_restored(self._client, partitions)
+        return added
 
     async def trim(self, partitions: Iterable[int]) -> None:
         """Removes entries older than retention."""

@@ -12,8 +12,8 @@ import redis
 
 from gateway.identity.model import read_key
 from services.assembly.network import free_port
-from services.chassis.data.outbox import partition_of
-from services.chassis.data.streams import stream_key
+from services.chassis.data.outbox import PARTITIONS, partition_of
+from services.chassis.data.streams import RESTORED, stream_key
 from services.chassis.rpc.identity import MeshSigner, new_key
 from tests.bench.databases import stores
 from tests.bench.orders_menu import placed_event
@@ -59,6 +59,8 @@ async def rows() -> Sequence[Row]:
             ("ours", gateway, ours.redis_url),
         ):
             client = stack.enter_context(redis.Redis.from_url(url))
+            # As the relay says of streams that are as its log is.
+            client.sadd(RESTORED, *range(PARTITIONS))
             crowd = Crowd(client, partition, credential.tenant_id.hex)
             stack.callback(crowd.leave)
             await asyncio.to_thread(crowd.come, port, secret, count)

@@ -3,6 +3,11 @@
 Partition `p` is the Redis stream `maitred:events:{p}`. Its entries are contiguous and have the
 ids `<seq>-0`, so a position is `<partition>-<seq>` for ever, whatever Redis went through. A jump
 in the numbers means that what lay between is no longer kept: subscribers are told with `Reset`.
+
+A Redis that was wiped is refilled by the relay, which then says so in the set `RESTORED`; it is
+lost with the rest. Until it is there nothing can be said of where a stream ends. Once it is, a
+position past the end was given by a log that is no more (another database, or an older backup of
+this one), and a `Reset` leads back to the end.
 """
 
 import asyncio
@@ -21,7 +26,7 @@ from redis.exceptions import RedisError, ResponseError
 from services.chassis.data.outbox import PARTITIONS, partition_of
 
 KEY = "maitred:events:{{{partition}}}"
-_BLOCK_MS = 5000
+RESTORED = "maitred:events:restored"
 _BATCH = 500
 _RETRY_S = 0.25
 
@@ -78,9 +83,13 @@ class StreamEvent:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Events before `cursor` are no longer kept: what was built of them must be read anew."""
+    """Events before `cursor` are no longer kept: what was built of them must be read anew.
+
+    `is_back` is true if later positions were given before, by a log that is no more.
+    """
 
     cursor: Cursor
+    is_back: bool = False
 
 
 class SlowConsumer(Exception):
@@ -117,7 +126,7 @@ class Subscription:
             if self._overflown and self._queue.empty():
                 raise SlowConsumer
             item = await self._queue.get()
-            if item.cursor > self.cursor:
+            if item.cursor > self.cursor or (isinstance(item, Reset) and item.is_back):
                 self.cursor = item.cursor
                 yield item
 
@@ -142,9 +151,10 @@ def contiguous(last_seq: int, events: Iterable[StreamEvent]) -> Iterable[StreamE
 class StreamReader:
     """The one reader of a process. `run` must be running for anything to arrive."""
 
-    def __init__(self, client: "redis.asyncio.Redis") -> None:
+    def __init__(self, client: "redis.asyncio.Redis", look_every_s: float = 2.0) -> None:
         # The stubs type answers for every protocol and decoding at once.
         self._client: Any = client
+        self._look_every_s = look_every_s
         self._positions: dict[int, int] = {}
         self._live: dict[int, dict[UUID, set[Subscription]]] = defaultdict(lambda: defaultdict(set))
         self._started = asyncio.Event()
@@ -213,21 +223,60 @@ class StreamReader:
         # Behind the reader and nothing there: a wiped stream is being refilled, wait for it; one
         # that has come as far as the reader was trimmed to its end.
         last = (await last_seqs(self._client, [partition]))[partition]
-        return [Reset(Cursor(partition, last))] if last >= self._positions[partition] else []
+        if last < self._positions[partition]:
+            return []
+        return [Reset(Cursor(partition, last), is_back=last < cursor.seq)]
 
     async def _find_positions(self) -> None:
-        """Where each stream ends, unless reading began before."""
-        if not self._positions:
-            self._positions = await last_seqs(self._client, range(PARTITIONS))
+        """Where each stream ends, unless reading began before; waits while one is refilled."""
+        while not self._positions:
+            ends = await restored_ends(self._client)
+            if len(ends) == PARTITIONS:
+                self._positions = ends
+            else:
+                await asyncio.sleep(_RETRY_S)
         self._started.set()
 
     async def _read(self) -> None:
         keys = {stream_key(partition).encode(): partition for partition in range(PARTITIONS)}
+        block_ms = int(self._look_every_s * 1000)
+        clock = asyncio.get_running_loop().time
+        doubted: set[int] = set()
+        looked = clock()
         while True:
             after = {key: f"{self._positions[partition]}-0" for key, partition in keys.items()}
-            answer = await self._client.xread(after, count=_BATCH, block=_BLOCK_MS)
+            answer = await self._client.xread(after, count=_BATCH, block=block_ms)
             for key, entries in answer:
                 self._deliver(keys[key], entries)
+            if clock() >= looked + self._look_every_s:
+                doubted = await self._look_back(doubted)
+                looked = clock()
+
+    async def _look_back(self, doubted: set[int]) -> set[int]:
+        """Leads back whoever is past the end of a stream that was doubted before; the new doubts.
+
+        A Redis that lost its last second ends too early as well, until the relay has been there:
+        hence the second look.
+        """
+        ends = await restored_ends(self._client)
+        past = {partition for partition, end in ends.items() if self._farthest(partition) > end}
+        for partition in past & doubted:
+            self._lead_back(Cursor(partition, ends[partition]))
+        return past - doubted
+
+    def _farthest(self, partition: int) -> int:
+        groups = self._live[partition].values()
+        seen = (one.cursor.seq for group in groups for one in group)
+        return max([self._positions[partition], *seen])
+
+    def _lead_back(self, end: Cursor) -> None:
+        _log.warning("stream.began_anew", partition=end.partition, end=end.seq)
+        everyone = self._positions[end.partition] > end.seq
+        self._positions[end.partition] = min(self._positions[end.partition], end.seq)
+        for group in self._live[end.partition].values():
+            for subscription in group:
+                if everyone or subscription.cursor > end:
+                    subscription.offer(Reset(end, is_back=True))
 
     def _deliver(self, partition: int, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
         live = self._live[partition]
@@ -240,6 +289,18 @@ class StreamReader:
             for subscription in receivers:
                 subscription.offer(item)
             self._positions[partition] = item.cursor.seq
+
+
+async def tell_restored(client: Any, partitions: Iterable[int]) -> None:
+    """Says that these streams end where the log does."""
+    if members := [str(partition) for partition in partitions]:
+        await client.sadd(RESTORED, *members)
+
+
+async def restored_ends(client: Any) -> dict[int, int]:
+    """As `last_seqs`, of those streams that are as the log is."""
+    restored = sorted(int(member) for member in await client.smembers(RESTORED))
+    return await last_seqs(client, restored)
 
 
 async def last_seqs(client: Any, partitions: Iterable[int]) -> dict[int, int]:

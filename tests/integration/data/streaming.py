@@ -8,7 +8,7 @@ from uuid import UUID
 
 import redis.asyncio
 
-from services.chassis.data.outbox import partition_of
+from services.chassis.data.outbox import PARTITIONS, partition_of
 from services.chassis.data.redis_client import open_redis
 from services.chassis.data.streams import (
     Cursor,
@@ -17,6 +17,7 @@ from services.chassis.data.streams import (
     StreamReader,
     Subscription,
     stream_key,
+    tell_restored,
 )
 
 TENANT = UUID(int=0)
@@ -32,8 +33,8 @@ def event(seq: int, tenant: UUID = TENANT) -> StreamEvent:
     return StreamEvent(Cursor(PARTITION, seq), tenant, "gst_1", "maitred.order.v1", b"%d" % seq)
 
 
-def reset(seq: int) -> Reset:
-    return Reset(Cursor(PARTITION, seq))
+def reset(seq: int, *, is_back: bool = False) -> Reset:
+    return Reset(Cursor(PARTITION, seq), is_back)
 
 
 class Publisher:
@@ -46,20 +47,31 @@ class Publisher:
         for seq in seqs:
             await self.client.xadd(KEY, event(seq, tenant).fields(), id=f"{seq}-0")
 
+    async def restored(self) -> None:
+        """Streams are now as the log is."""
+        await tell_restored(self.client, range(PARTITIONS))
+
+    async def looks(self) -> int:
+        """How often readers have asked which streams are."""
+        found: int = (await self.client.info("commandstats"))["cmdstat_smembers"]["calls"]
+        return found
+
 
 @asynccontextmanager
 async def publishing(redis_url: str) -> AsyncIterator[Publisher]:
     """Empty streams to publish to."""
     async with open_redis(redis_url) as client:
         await client.flushall()
-        yield Publisher(client)
+        publisher = Publisher(client)
+        await publisher.restored()
+        yield publisher
 
 
 @asynccontextmanager
 async def reading(redis_url: str) -> AsyncIterator[StreamReader]:
     """A reader at work."""
     async with open_redis(redis_url) as client:
-        reader = StreamReader(client)
+        reader = StreamReader(client, look_every_s=0.05)
         task = asyncio.ensure_future(reader.run())
         try:
             yield reader

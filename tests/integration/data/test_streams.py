@@ -8,7 +8,7 @@ import pytest
 
 from services.assembly.embedded import EmbeddedValkey
 from services.assembly.network import free_port
-from services.chassis.data.streams import Cursor, Reset, SlowConsumer, StreamReader
+from services.chassis.data.streams import Cursor, Reset, SlowConsumer, StreamEvent, StreamReader
 from tests.integration.data.streaming import (
     KEY,
     NEIGHBOUR,
@@ -167,6 +167,71 @@ async def test_a_subscriber_that_comes_while_a_wiped_stream_is_empty_waits_for_i
         await asyncio.sleep(0)
         await publisher.publish(1, 2, 3)
         assert await taken == [event(2), event(3)]
+
+
+async def test_a_position_past_the_end_leads_back_to_it(
+    publisher: Publisher, reader: StreamReader
+) -> None:
+    await publisher.publish(1, 2)
+    async with reader.subscribe(TENANT, at(70)) as subscription:
+        assert await take(subscription, 1) == [reset(2, is_back=True)]
+        await publisher.publish(3)
+        assert await take(subscription, 1) == [event(3)]
+
+
+async def test_a_log_that_began_anew_while_it_was_read_leads_everyone_back(
+    publisher: Publisher, reader: StreamReader
+) -> None:
+    await publisher.publish(*range(1, 8))
+    async with (
+        reader.subscribe(TENANT, at(6)) as one,
+        reader.subscribe(NEIGHBOUR, at(7)) as another,
+    ):
+        told = asyncio.ensure_future(take(another, 1))
+        assert await take(one, 1) == [event(7)]
+        await publisher.client.delete(KEY)
+        await publisher.publish(1, 2)
+        assert await take(one, 1) == await told == [reset(2, is_back=True)]
+        await publisher.publish(3)
+        assert await take(one, 1) == [event(3)]
+
+
+async def test_a_wiped_stream_leads_nobody_back_until_it_is_restored(
+    publisher: Publisher, reader: StreamReader
+) -> None:
+    await publisher.publish(1, 2, 3)
+    async with reader.subscribe(TENANT, at(3)) as subscription:
+        taken = asyncio.ensure_future(take(subscription, 1))
+        await publisher.client.flushall()
+        await publisher.publish(1)
+        looks = await publisher.looks()
+        async with asyncio.timeout(20):
+            while await publisher.looks() < looks + 4:  # noqa: ASYNC110 - its own state
+                await asyncio.sleep(0.01)
+        await publisher.publish(2, 3)
+        await publisher.restored()
+        await publisher.publish(4)
+        assert await taken == [event(4)]
+
+
+async def test_what_is_refilled_does_not_come_from_now_on(
+    publisher: Publisher, redis_url: str
+) -> None:
+    await publisher.client.flushall()
+    async with reading(redis_url) as reader:
+
+        async def follow() -> list[StreamEvent | Reset]:
+            async with reader.subscribe(TENANT, None) as subscription:
+                subscribed.set()
+                return await take(subscription, 1)
+
+        subscribed = asyncio.Event()
+        following = asyncio.ensure_future(follow())
+        await publisher.publish(1, 2, 3)
+        await publisher.restored()
+        await asyncio.wait_for(subscribed.wait(), 20)
+        await publisher.publish(4)
+        assert await following == [event(4)]
 
 
 async def test_a_subscriber_that_reads_too_slowly_is_cut_off_before_the_hole(

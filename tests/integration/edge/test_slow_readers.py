@@ -13,8 +13,9 @@ from uuid import UUID
 import pytest_asyncio
 import redis
 
-from services.chassis.data.outbox import partition_of
-from services.chassis.data.streams import stream_key
+from services.chassis.data.outbox import PARTITIONS, partition_of
+from services.chassis.data.redis_client import open_redis
+from services.chassis.data.streams import stream_key, tell_restored
 from tests.integration.edge.serving import House, Tenant, house
 from tests.integration.edge.test_events import PATH, ids, watching
 from tests.support.servers import MigratedDatabase
@@ -23,6 +24,8 @@ from tests.support.servers import MigratedDatabase
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def alone(database: MigratedDatabase, redis_url: str) -> AsyncIterator[House]:
     """A gateway whose streams this module fills by itself."""
+    async with open_redis(redis_url) as client:
+        await tell_restored(client, range(PARTITIONS))
     async with house(database, redis_url, relayed=False) as running:
         yield running
 

@@ -8,7 +8,7 @@ import pytest
 from services.assembly.embedded import EmbeddedValkey
 from services.assembly.network import free_port
 from services.chassis.data.redis_client import open_redis
-from services.chassis.data.streams import stream_key
+from services.chassis.data.streams import restored_ends, stream_key
 from tests.integration.relay.relaying import (
     DAY,
     PARTITION,
@@ -78,6 +78,18 @@ async def test_a_wiped_redis_is_refilled_with_the_same_ids(bench: Bench) -> None
         await bench.write(event(21))
         await bench.streamed(21)
     assert await bench.seqs() == list(range(1, 22))
+
+
+async def test_streams_are_told_restored_once_they_are_as_the_log_is(bench: Bench) -> None:
+    await moved(bench, 3)
+
+    async def restored() -> bool:
+        return (await restored_ends(bench.client)).get(PARTITION) == 3
+
+    async with bench.relaying(poll_s=0.1):
+        await eventually(restored)
+        await bench.client.flushall()
+        await eventually(restored)
 
 
 async def test_a_rolled_back_redis_gets_back_what_it_lost(bench: Bench) -> None:

@@ -11,8 +11,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from services.assembly.demo.access import DemoTenant
 from tests.support.mesh import RunningMesh
-from tests.support.people import answered, order, session
+from tests.support.people import answered, client, order, session
 
 SERVICES = {
     "gateway": {"maitred.identity.v1.ApiKeyService", "maitred.identity.v1.TenantService"},
@@ -56,12 +57,14 @@ async def test_reflection_lists_what_is_served_to_anyone(mesh: RunningMesh, name
 
 
 async def test_what_happens_is_counted_under_fixed_names(
-    mesh: RunningMesh, guest: httpx.AsyncClient
+    mesh: RunningMesh, guest: httpx.AsyncClient, coffee_bar: DemoTenant
 ) -> None:
     async with guest.stream("GET", "/api/v1/events"):
         path = f"/api/v1/sessions/{await session(guest)}/messages"
         answered(await guest.post(path, json={"text": "a latte"}))
         await order(guest)
+    async with client(mesh, coffee_bar.manager_key) as manager:
+        answered(await manager.get("/api/v1/api-keys"))
 
     counted = {name: series(mesh, name) for name in (*SERVICES, "relay")}
     assert {

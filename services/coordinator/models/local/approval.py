@@ -1,142 +1,224 @@
 """Whether a message is an explicit yes to the read-back it answers.
 
-An order costs a guest money, so doubt is no: a yes with a "but", a question, thanks alone or talk
-of something else do not approve.
+An order costs a guest money, so doubt is no. The vocabulary is closed: a message approves if an
+approving expression is in it and every other word is a filler, an aside or a repetition of the
+order. One word beyond that, and it is about something else.
 """
 
 import re
+from collections.abc import Iterable
+from itertools import pairwise
 
 from rapidfuzz import fuzz, process
 
 from services.coordinator.models.local.wording import sentences, words
 
-_YES = re.compile(
-    r"^(?:(?:oh|um|uh|ah|well|so|and|hi|hello|hey|hmm|ok|okay|alright|sure|great|perfect) )*"
-    r"(?:yes+|yeah|yea|yep|yup|yah|ya|aye|affirmative|correct|exactly|absolutely|definitely|"
-    r"certainly|indeed|precisely|of course|confirmed|approved|i (?:can |do |hereby )?(?:confirm|"
-    r"approve|"
-    r"agree)|positive|roger|totally|"
-    r"yessir|yeppers|yuppers|you bet(?:cha)?|oui|okey|okie|a ?ok(?:ay)?|uh huh|mhm|si)\b|\byes\b"
+_PRAISE = (
+    r"(?:right|correct|correctly|perfect|perfectly|good|great|fine|accurate|accurately|excellent|"
+    r"awesome|wonderful|wonderfully|ok|okay|exact|alright|well|nice|lovely|fantastic|amazing|"
+    r"brilliant|super|superb|delicious|cool|complete|clear|splendid|fabulous|beautiful|"
+    r"beautifully)"
 )
-_BARE_YES = re.compile(
-    r"^(?:(?:oh|um|uh|ah|well|so|and|then|hmm|thanks|thank you|nice|cool|just|i see|hi|"
-    r"hello) )*(?:sure|ok|okay|k|alright|right|perfect|fine|good|"
-    r"great|excellent|awesome|wonderful|fantastic|amazing|lovely|brilliant|super|deal|"
-    r"done|agreed|bingo|confirm|sounds|looks|confirmed|accurate|cool|okie dokie|okey dokey|"
-    r"alrighty|"
-    r"mm hmm|yas|y|"
-    r"make it so|on point|spot on|by all means|for sure|love it|i love it|checked|ready|very good|"
-    r"superb|got it|displayed|"
-    r"listed|should be|send it|100%|"
-    r"everything checks)\b"
+_VERY = (
+    r"(?: (?:indeed|just|about|really|all|very|so|quite|pretty|totally|absolutely|exactly|now|"
+    r"perfectly|definitely|certainly|completely|entirely|100%|like|mighty|both|looking))*"
 )
-_PHRASES = re.compile(
-    r"\b(?:(?:that|it|this|everything|all|they|(?:the|my|our|this) order|you|those|these|details?|"
-    r"info|information|display|screen|both|drinks?|items?|order|(?:what|which) (?:i|"
-    r"you) \w+)\b(?: \w+){0,4}? "
-    r"(?:right|correct|correctly|perfect|perfectly|"
-    r"good|great|fine|accurate|accurately|excellent|awesome|wonderful|ok|okay|exact|exactly|"
-    r"complete|alright|set|well|as ordered|in order|works?|clear|there)\b|"
-    r"(?:that|this|it|which) (?:is|was|will be|would be|should be|does)(?: \w+){0,2}? "
-    r"(?:it|all|everything|one|order|mine)\b|"
-    r"(?:looks?|sounds?|seems?|appears?|looking|reads?|works?|checks?)(?: \w+){0,3} (?:good|right|"
-    r"correct|"
-    r"great|perfect|fine|accurate|ok|okay|excellent|awesome|wonderful|delicious|yummy|tasty|"
-    r"alright|"
-    r"lovely|amazing|nice|cool|out)\b|"
-    r"(?:is|was|are|just|exactly|precisely) (?:what|exactly what|just what|precisely what) (?:i|"
-    r"we)\b|"
-    r"match(?:es)?\b|(?:the|my) (?:drink|one|order|item|thing) (?:i|we) (?:want|ordered|wanted)|"
-    r"like my order|"
-    r"go ahead|go for it|(?:place|send|submit|confirm|finali[sz]e|complete|approve|process|put|"
-    r"ring|"
-    r"book|make) (?:it|that|this|the order|my order|them)\b|please do|do it|ship it|proceed|"
-    r"spot on|"
-    r"all (?:good|set|right|correct|there|clear|perfect|fine|great|ok|okay)|"
-    r"you (?:(?:got|have|had|took) (?:got )?(?:it|that|this|everything|the order|my order|what|"
-    r"all|me)|nailed|did)\b|"
-    r"good to go|that works|that will (?:do|be (?:it|all|everything))|works for me|"
-    r"(?:fine|good|ok|okay) (?:by|with|for) me|let us (?:do|go)|(?:looks|seems) (?:like it|"
-    r"that way)|"
-    r"(?:i am|we are) (?:good|happy|ready|satisfied|sure|certain|positive)|thumbs up|100%|perfect|"
-    r"no (?:changes|mistakes|problems?|issues?)|nothing to change|right on|makes sense|"
-    r"you are right|do it|ready to (?:go|order|pay)|i am pretty sure)\b"
+_IS = (
+    r"(?:is|are|was|were|(?:will|would|should|must|has to|have to|seems? to|appears? to|"
+    r"looks? to) be|looks?|sounds?|seems?|appears?|reads?|comes? out|came (?:up|out))"
 )
-_ECHO = re.compile(
-    r"^(?:(?:why|oh|well|and|indeed|thanks|thank|you) )*(?:it|that|this|they|everything|i|we|you|"
-    r"all of it|"
-    r"the order|those|these|sure)(?: \w+)? (?:is|does|are|do|am|did|have|has|will)"
-    r"(?: (?:now|indeed|thanks|thank|you|please|sir|maam|so|all|it))*$"
+_BARE_PRAISE = (
+    r"(?:right|correct|correctly|perfect|perfectly|good|great|fine|accurate|accurately|excellent|"
+    r"awesome|wonderful|ok|okay|alright|lovely|fantastic|amazing|brilliant|super|superb|cool|"
+    r"fabulous|splendid|beautiful)"
 )
-_DOUBT = re.compile(
-    r"\b(?:but|not|no|nope|nah|never|wrong|incorrect|wait|hold on|hang on|almost|nearly|"
-    r"(?:one|1|a|just a|give me a) (?:sec|second|moment|minute)|maybe|perhaps|probably|i guess|"
-    r"(?:i|we) think so|might|unless|if|except|although|though|however|only thing|instead|"
-    r"actually|"
-    r"change|changed|switch|swap|replace|remove|add|cancel|forgot|forget|missing|also|"
-    r"could you|can you|can i|could i|can we|could we|may i|would you|i would like|i want|i need|"
-    r"before (?:you|i|we)|later|another|too|as well|should (?:be|have|say)|supposed)\b"
+_IT = (
+    r"(?:that|it|this|they|those|these|all|both|everything|all of (?:it|that|this|them)|"
+    r"(?:the|my|our|this|that|your|whole|entire|these|those|both|all|all the|both the)(?: whole| "
+    r"entire| order| drink)* "
+    r"(?:order|orders|details?|info|information|drinks?|items?|screen|display|list|summary|cart|"
+    r"thing|things|one|ones)|orders?|details?|info|information|drinks?|items?|display|screen)"
 )
-_LOOKING = re.compile(
-    r"\b(?:let (?:me|us)|i will|i need to) (?:see|check|look|think|read|verify)\b"
+_WANTED = (
+    r"(?:(?:want|wanted|ordered|order|asked for|asked|said|need|needed|have|had|told you|"
+    r"requested|"
+    r"meant|would like|like|got|wish|wished|wished for|specified|chose|see|am having|"
+    r"was looking for|am looking for|was after|would like to have|would have|had in mind))"
 )
-_FINE_NO = re.compile(
-    r"\b(?:i )?(?:do|would|need) not (?:need to )?change (?:a thing|anything|it)\b|"
-    r"\bnothing needs to change\b|\b(?:i think so|think so) yes\b|\byes (?:i )?think so\b|"
-    r"\bshould be (?=(?:it|all|right|correct|good|fine|everything|great|perfect|ok|okay)\b)|"
-    r"\bno (?:changes|mistakes|errors|problems?|issues?|worries|complaints|"
-    r"need to change)\b(?: needed| here| required)?|"
-    r"\b(?:and )?(?:no )?nothing (?:else|more|to change|to add|wrong)\b(?: with it)?|\bno more\b|"
-    r"\b(?:i )?(?:do|can) not (?:see|find|spot|have) (?:any|a|anything) (?:problem|mistake|error|"
-    r"issue|change|complaint|wrong)s?\b|"
-    r"\b(?:i )?(?:can|could) not (?:wait|complain|be better|ask for more)\b|\b(?:i )?see no \w+\b|"
-    r"\b(?:looks|sounds) good too\b|\bno doubt\b|\bnot bad\b|\bwhy not\b|"
-    r"\b(?:the drink|the order|what|all|everything|exactly what|just what|the one|as) (?:i|"
-    r"we) (?:want|wanted|would like|need|needed|ordered|asked|said)\b|"
-    r"\bi would like (?:it|that|to (?:confirm|place|order|submit|proceed))\b|\bi want (?:it|"
-    r"that)\b"
+_PLACE = (
+    r"(?:place|send|submit|confirm|finali[sz]e|complete|approve|process|book|order|ring)"
+    r"(?: (?:it|that|this|them|order|(?:the|my|this|that|our) order))(?: (?:in|up|off|through|"
+    r"over|"
+    r"on))?"
 )
-_SETTLED = re.compile(
-    r"\bno (?:changes|mistakes|errors|problems?|issues?|complaints)\b|\bnothing (?:to change|"
-    r"wrong)\b|"
-    r"\bsee no \w+\b|\bnot (?:see|find|spot) (?:any|a|anything) \w+\b"
+_APPROVING = re.compile(
+    r"\b(?:"
+    r"(?:why )?(?:y|y[ei]s+|yessir|ayup|oui|si|ye+ah*|yea+|ye+p+|yu+p+|yah|ya|yas|yay|aye|"
+    r"yeppers|yuppers|affirmative|mhm|"
+    r"mm hmm|uh huh|uh hu|okie dokie|okey dokey|okie|okey|alrighty|you bet(?:cha)?|roger|bingo|"
+    r"a ?ok(?:ay)?|"
+    r"by all means|of course|for sure|sure thing|sure(?: it)? (?:is|does|am|do|are)|sure|"
+    r"thumbs up|"
+    r"100%|(?:100|hundred) percent|spot on|on point|right on|made sense|makes sense|"
+    r"absolutely|definitely|certainly|"
+    r"exactly|precisely|totally|indeed|positive|agreed|confirmed|confirm|approved|k)"
+    r"(?: (?:sir|siree|maam|ma am|man|boss|bro|dude|friend|my friend|buddy|mate|chef|dear))?|"
+    r"i (?:can |do |hereby |fully |totally )*(?:confirm|approve|agree)(?: (?:it|that|this))?|"
+    r"(?:you )?(?:(?:have |had |have got )?(?:got|have|had|did|nailed|heard|understood|wrote|"
+    r"entered|took|"
+    r"read|put|noted) )(?:it|that|this|everything|all of it|all|(?:the|my) (?:whole |right |"
+    r"correct )?order|"
+    rf"me(?= {_PRAISE})|"
+    rf"(?:exactly |just )?what i {_WANTED}|{_PRAISE})(?: all)?(?: down)?|"
+    rf"{_IT} (?:has been|have been|was|were) (?:entered|taken|noted|placed|listed) {_PRAISE}|"
+    r"you are (?:all |so |quite |absolutely |exactly )?(?:right|correct|accurate|spot on)|"
+    rf"{_IT} {_IS}{_VERY} (?:{_PRAISE}(?: to go)?|"
+    r"it|all|everything|(?:the|my) (?:one|ones|order|drinks?|right one)|mine|me|done|in order|"
+    r"as ordered|there|here|set|good to go|on point)"
+    rf"(?: i {_WANTED})?|"
+    rf"{_IS}{_VERY} {_PRAISE}|(?:should|would|will) be{_VERY} (?:it|all|everything)|"
+    rf"(?:that|this|it) (?:is |was |will be )?(?:exactly |just |precisely |all |everything )*(?:"
+    rf"what|as|the one|like) (?:i|we) {_WANTED}|"
+    rf"(?:exactly |just |precisely |everything |all |what |as |the one )+(?:i|we) {_WANTED}|"
+    r"(?:looks?|sounds?|seems?|appears?|reads?)(?: to be)? (?:like )?(?:it|that way|my order|"
+    r"the order|all there|"
+    r"(?:it )?is all there|(?:a|the) (?:deal|plan|order|one))|checks? out|"
+    r"(?:matches|match)(?: up)?(?: my order)?|"
+    r"(?:why )?(?:it|that|this|everything|all|all of it|they|those|these|we|i|you|sure)"
+    r"(?: certainly| absolutely| definitely| sure| really| all)? (?:is|are|am|does|dose|do|did|"
+    r"will do|works|will work|checks)"
+    r"(?: (?:indeed|now|please|all|it|so))*$|(?:works|that works|it works)|right you are|"
+    r"(?:works|that works|good|fine|great|ok|okay) (?:for|by|with) (?:me|us|it)|"
+    r"that (?:will do|does) it|"
+    r"(?:i|we) (?:just )?(?:love|like) (?:it|that|this)|love it|"
+    r"(?:i am|we are) (?:happy|satisfied|pleased|fine|good|ok|okay) with (?:it|that|this|"
+    rf"everything|{_IT})|"
+    r"(?:good|ready|set) to go|all set|all there|make it so|make it$|"
+    rf"(?:(?:you|we) (?:can|may) )?(?:please )?(?:go ahead|go for it|proceed)(?: and {_PLACE})?|"
+    rf"please do(?: it| so)?|do it|"
+    r"do that|let us (?:go|do (?:it|this|that))|ship it|"
+    rf"(?:(?:can|could|will|would|may|shall) you (?:please )?)?(?:(?:you|we) (?:can|"
+    rf"may) )?{_PLACE}|"
+    r"send it|submit|place order|"
+    r"(?:i am |we are )?ready(?: to (?:order|order it|place it|place the order|go|submit|pay))?|"
+    r"(?:i )?(?:would like|want) (?:you )?to (?:place|confirm|order|submit|proceed|send)"
+    r" (?:it|that|this|them|(?:the|my|this) order|with it)|"
+    r"(?:looks?|sounds?|seems?) (?:yummy|tasty)|all clear|"
+    r"i am (?:pretty |quite |very |fairly |absolutely |100% )?(?:sure|certain|confident|positive)|"
+    rf"{_BARE_PRAISE})(?!\w)"
 )
-_OPENS_WITH_NO = re.compile(r"^(?:no|nope|nah|not)\b")
-_ASKED_TO_PLACE = re.compile(
-    r"\b(?:can|could|will|would) you (?:please )?(?:place|send|submit|confirm|process|put)\b"
+_CLEARED = re.compile(
+    r"\b(?:"
+    r"(?:there (?:is|are) )?(?:absolutely )?no (?:other )?(?:changes?|mistakes?|errors?|problems?|"
+    r"issues?|complaints?|corrections?|need to change (?:it|anything|a thing))"
+    r"(?: (?:needed|necessary|required|here|at all|to make|for me|from me|with it|with that))?|"
+    r"(?:i )?(?:do|can|could) not (?:see|find|spot|have|notice) (?:any|a|anything)"
+    r"(?: (?:problem|mistake|error|issue|change|complaint)s?| wrong)?(?: (?:with (?:it|that)|"
+    r"there|here|"
+    r"to change))?|"
+    r"(?:i )?(?:see|find|have|spot|notice) (?:no|nothing) (?:problem|mistake|error|issue|change|"
+    r"complaint|wrong)s?|"
+    r"(?:i )?(?:would|do|need|will) not (?:need to |want to |have to )?change (?:a thing|anything|"
+    r"it)|"
+    r"(?:there (?:is|are) )?(?:and )?nothing (?:needs to change|to change|to correct|wrong|"
+    r"is wrong|missing|"
+    r"is missing)(?: (?:with it|here))?|"
+    r"(?:i )?(?:could|can) not be (?:better|happier)|(?:no|nothing) wrong)\b"
 )
-_PLACING = re.compile(r"\bplace (?:it|that|this|them|the order|my order|order)\b")
-_PLEASANTRY = re.compile(
-    r"\bgood (?:morning|afternoon|evening|day|night)\b|\bhave a \w+ (?:day|one|evening|night|"
-    r"weekend)\b"
+"""No fault found, which approves as much as praise does."""
+_NO_BUT_RIGHT = re.compile(
+    r"^(?:no|nope|nah)(?: no| nope| thanks| thank you)? (?=(?:"
+    r"(?:that|it|this|everything|all)(?: \w+)? (?:is|looks?|seems?|sounds?)(?: \w+)? "
+    r"(?:all(?! good| fine| ok)|it\b|everything|right|correct|perfect|accurate|exact|"
+    r"(?<=looks )(?:good|great|fine))|"
+    r"(?:that|it) is it|that will be (?:all|it|everything)|"
+    r"(?:looks|sounds|seems) (?:good|great|right|correct|perfect)|perfect|"
+    r"nothing (?:else|more|to change|wrong)|no changes|"
+    r"i (?:do|would|can) not (?:see|find|change|want to change|need to change)))"
 )
-_QUESTION = re.compile(
-    r"^(?:do(?! it\b)|does|did|is|are|can|could|what|which|how|when|where|who|why|may) \w+"
+"""A no to "anything wrong?" or "anything else?" beside words that find the order right."""
+_ASIDE = re.compile(
+    r"\b(?:"
+    r"(?:many )?(?:thanks|thank you|thank u|thx|thanx|tysm|ty|cheers)(?: (?:a (?:lot|"
+    r"million|bunch|ton)|so|very|much|again|ever|kindly|indeed))*"
+    r"(?: for (?:(?:double |re)?(?:checking|asking|confirming|verifying|reading)"
+    r"(?: (?:it|that|with me|back|my order))*|"
+    r"(?:all )?(?:your|the) (?:help|time|service|patience)|everything|that|this|"
+    r"helping(?: me)?))?|"
+    r"much appreciated|(?:i )?(?:really )?appreciate (?:it|that|your help|you)|"
+    r"good (?:morning|afternoon|evening|day|night)|bye|good ?bye|see (?:you|ya)(?: (?:later|"
+    r"soon))?|"
+    r"take care|"
+    r"(?:you )?have a (?:very |really )?(?:good|nice|great|lovely|wonderful|fantastic|blessed|"
+    r"awesome|"
+    r"pleasant) "
+    r"(?:day|one|evening|night|weekend|morning|afternoon|time)|lay it on me|"
+    r"(?:i |we )?(?:can|could) not (?:wait|complain)(?: (?:for|to (?:have|try|get|drink|taste)) "
+    r"it)?|"
+    r"(?:i am |we are )?in a (?:hurry|rush)|please hurry|hurry(?: up)?(?: please)?|"
+    r"(?:i am|we are) (?:good|fine|well|great|okay|ok|done|finished|hungry|thirsty|excited)"
+    r"(?! with| to go| by| for)|"
+    r"(?:good|great|nice|excellent|amazing|awesome) (?:job|work)|well done|you did (?:so )?(?:it|"
+    r"great|good|well)|"
+    r"(?:i am |am )?(?:pretty|quite|very|fairly|absolutely|100%) (?:sure|certain|confident|"
+    r"positive)|"
+    r"(?:i )?(?:think|believe|see|can see|checked|have checked|just checked)"
+    rf"(?= (?:that|it|this|you|we|so yes|and|{_IT}))(?: it and)?|"
+    r"(?:yes|yeah|yep) i (?:think|believe) so|(?:i )?think so (?=yes|yeah|yep)|"
+    r"no (?:problem|worries|doubt|need)(?: at all)?|not bad|why not|"
+    r"(?:and )?(?:that is (?:all|it) )?(?:and )?(?:no )?(?:nothing (?:else|more)|no more)"
+    r"(?: (?:for me|needed|to add|for now|today))?|"
+    r"(?:from |on |in )(?:my|the|this|your) (?:end|side|screen|display|list|part|book|view)|"
+    r"for (?:now|today)|leave it (?:as it is|as is|like that|at that)|as (?:is|it is|ordered)|"
+    r"from me|"
+    r"let us see|let me (?:see|check|look)|i will (?:have|take|go with)|"
+    r"i (?:would like|want|wanted|ordered|asked for|said|need)(?= (?:a|an|the|one|1|two|2|it|that)"
+    r"\b))(?!\w)"
 )
-_POLITE_REQUEST = re.compile(r"\b(?:can|could|may) (?:i|we|you)\b")
+"""What neither approves nor doubts, whatever it stands beside."""
+_FILLERS = frozenset(
+    """
+    a about ah all am an and appears are as be beans been both detail details did displayed display
+    do does dose entered er everything exact for has have hello hey hi hmm i info information in is
+    it item items just kindly like listed look looking looks ma maam me mine my nice now of oh
+    order our please pls plz pretty quite reads really screen seem seems shown sir so sound sounds
+    that the them then there these they this those to uh um us very we well will with works wow
+    written
+    """.split()
+)
+_TO_WHOM = re.compile(
+    r"(?:\s(?:my )?(?:good )?(?:friend|mate|man|buddy|bro|dude|boss|chef|dear|sir|pal|guys|love))$"
+)
+_ASKS = re.compile(
+    r"^(?:(?:oh|so|and|well|um|ok|okay|yes|yeah|hi|hello|hey|thanks|sorry) )*"
+    r"(?:(?:is|are|was|does|did|can|could|will|would|shall|should|has|have|may) "
+    r"(?:it|that|this|these|those|they|you|i|we|the|everything|all|my|your|there|both)\b|"
+    r"do (?:you|i|we|they|the|these)\b|what\b(?! (?:i|we|you) )|which\b|when\b|where\b|who\b|"
+    r"how\b|"
+    r"why\b(?! (?:not|yes|it|of)))"
+)
+_PLACING_REQUEST = re.compile(
+    r"^(?:(?:ok|okay|yes|yeah|yep|sure|great|perfect|good|please|then|and|so) )*"
+    rf"(?:can|could|will|would) you (?:please )?(?:go ahead and )?{_PLACE}(?: (?:now|please|then|"
+    r"for me))*$"
+)
+_GOES_ON = re.compile(
+    r"^(?:\w+ )?(?:and|plus|with) (?:a|an|another|some|one|two|three|four|five|\d+)\b|"
+    r"\b(?:and|the|a|an|with|or|plus)$"
+)
 _SPELLINGS = (
     "correct perfect perfectly accurate excellent awesome everything great looks right exactly "
     "order absolutely definitely confirm fine sounds appears good thanks wonderful alright okay"
 ).split()
-_FILLER = frozenset(
-    """
-    a about again ahead all alright am an and are as at be been before by bye can check checking
-    cheers confirm confirmed correct correctly dear detail details did display displayed do does
-    done double everything exact exactly for friend from fine get go going good got great has
-    have here i in indeed is it item items just know let like look looking looks lot love lovely
-    maam mate me mine much my need now of oh ok okay on one order ordered our out over perfect
-    perfectly please pretty quite really right screen see seem seems send sent should sir so
-    sound sounds specified sure sweet taking thank thanks that the them then there these they
-    thing things this those to totally tasty up us very want wanted was we well what which will
-    with wonderful would wow yay yeah yep yes you your awesome excellent fantastic cool amazing
-    brilliant super accurate complete appears um uh ah hmm k deal 100% nailed clear happy hear
-    hearing appreciate drink drinks food meal think believe saw checked checks match matches
-    matched both had entered heard understood wrote listed reads positive ty tysm thx thanx job
-    may off nice mm yas y okie dokie okey dokey point spot bingo means beans info information
-    change changes agreed percent hurry certain certainly beautiful fabulous delicious yummy
-    ready set submit put through work works time man buddy dude
-    """.split()
-)
+_KNOWN = frozenset({*_SPELLINGS, *_FILLERS, "thank", "orders", "ordered", "prefer"})
+_DENIALS = frozenset({"no", "not", "without", "never", "nothing"})
+_ASKING_BACK = frozenset({"shall", "place"})
+_COUNTS = {
+    "1": ("one",), "2": ("two", "both"), "3": ("three",), "4": ("four",), "5": ("five",),
+    "6": ("six",), "7": ("seven",), "8": ("eight",), "9": ("nine",), "10": ("ten",),
+}  # fmt: skip
+_MONEY = re.compile(r"\S*\d[.,]\d\S*")
+_ALIKE = 85.0
 
 
 def approves(text: str, read_back: str = "") -> bool:
@@ -144,59 +226,66 @@ def approves(text: str, read_back: str = "") -> bool:
 
     ``read_back`` lends its words, so that a guest may repeat the order while approving it.
     """
-    allowed = (_FILLER | set(words(read_back))) - {"place"}
-    verdicts = [_verdict(said, asked, allowed) for said, asked in sentences(_joined(text))]
-    if any(verdict is False for verdict in verdicts):
+    spoken = sentences(_mended(text))
+    if any(_is_question(said, asked) for said, asked in spoken):
         return False
-    return any(verdict is True for verdict in verdicts)
-
-
-def _joined(text: str) -> str:
-    """Mend misspelt words of praise; a thinking pause before the answer is no doubt about it."""
-    text = re.sub(r"[A-Za-z]{4,}", lambda match: _mended(match.group()), text)
-    return re.sub(r"(?i)^\s*(?:let me|let us|let'?s|i'?ll) (?:see|check|look)\W+(?=\w)", "", text)
-
-
-def _verdict(said: str, asked: bool, allowed: set[str] | frozenset[str]) -> bool | None:
-    """True for a yes, False for a doubt, None for neither."""
-    if _OPENS_WITH_NO.search(said):
+    message = " ".join(_TO_WHOM.sub("", said) for said, _ in spoken)
+    if _GOES_ON.search(message):
         return False
-    said = _PLEASANTRY.sub(" ", said).strip()
-    cleared = _FINE_NO.sub(" ", said)
-    settled = _SETTLED.search(said) is not None
-    if asked or (_QUESTION.search(said) and not _YES.search(said)):
-        return True if _ASKED_TO_PLACE.search(said) and _YES.search(said) else _if_doubt(cleared)
-    yes = _YES.search(said) is not None
-    if _LOOKING.search(cleared) or _doubts(cleared, yes, allowed):
+    repeated = words(_MONEY.sub(" ", read_back))
+    rest = _without_denied(message, repeated)
+    rest = _NO_BUT_RIGHT.sub("", rest)
+    rest, cleared = _CLEARED.subn(" ", rest)
+    rest = _ASIDE.sub(_kept_yes, rest)
+    rest, approvals = _APPROVING.subn(" ", " ".join(rest.split()))
+    if not approvals + cleared:
         return False
-    if yes or _ECHO.search(said):
+    return _are_known(rest.split(), repeated)
+
+
+def _is_question(said: str, asked: bool) -> bool:
+    if _PLACING_REQUEST.search(said):
+        return False
+    return asked or _ASKS.search(said) is not None
+
+
+def _kept_yes(aside: re.Match[str]) -> str:
+    """Leave the yes of "yes, I think so" standing."""
+    opening = aside.group().split()[0]
+    return f" {opening} " if opening in {"yes", "yeah", "yep"} else " "
+
+
+def _without_denied(message: str, repeated: list[str]) -> str:
+    """Take out every "no foam" that the read-back says just so."""
+    denied = {f"{no} {what}" for no, what in pairwise(repeated) if no in _DENIALS}
+    for phrase in denied:
+        message = re.sub(rf"\b{re.escape(phrase)}\b", " ", message)
+    return " ".join(message.split())
+
+
+def _are_known(rest: Iterable[str], repeated: list[str]) -> bool:
+    lent = set(repeated) - _DENIALS - _ASKING_BACK
+    lent |= {count for word in repeated for count in _COUNTS.get(word, ())}
+    return all(word in _FILLERS or _is_lent(word, lent) for word in rest)
+
+
+def _is_lent(word: str, lent: set[str]) -> bool:
+    if {word, f"{word}s", word.removesuffix("s"), word.removesuffix("es")} & lent:
         return True
-    if _BARE_YES.search(said) or _PHRASES.search(said) or settled:
-        rest = _PLACING.sub(" ", cleared)
-        strange = [w for w in rest.split() if w not in allowed]
-        return True if not strange else None
-    return None
-
-
-def _if_doubt(said: str) -> bool | None:
-    """A question beside a yes is a doubt only if it is about the order itself."""
-    return False if _DOUBT.search(_POLITE_REQUEST.sub(" ", said)) else None
-
-
-def _doubts(said: str, yes: bool, allowed: set[str] | frozenset[str]) -> bool:
-    doubt = _DOUBT.search(said)
-    if doubt is None:
+    if len(word) < 5:
         return False
-    restating = doubt.group() in {"i would like", "i want", "i need", "no", "not"}
-    rest = said.replace(doubt.group(), " ").split()
-    if restating and (yes or _BARE_YES.search(said)) and all(w in allowed for w in rest):
-        return doubt.group() in {"not", "no"} and doubt.group() not in allowed
-    return True
+    close = process.extractOne(word, lent, scorer=fuzz.ratio, score_cutoff=_ALIKE)
+    return close is not None and close[0][0] == word[0]
 
 
-def _mended(word: str) -> str:
+def _mended(text: str) -> str:
+    """Spell misspelt words of praise as they are meant."""
+    return re.sub(r"[A-Za-z]{4,}", lambda match: _spelt(match.group()), text)
+
+
+def _spelt(word: str) -> str:
     lower = word.lower()
-    if lower in _FILLER:
+    if lower in _KNOWN:
         return word
-    close = process.extractOne(lower, _SPELLINGS, scorer=fuzz.ratio, score_cutoff=85)
+    close = process.extractOne(lower, _SPELLINGS, scorer=fuzz.ratio, score_cutoff=_ALIKE)
     return close[0] if close and close[0][0] == lower[0] else word

@@ -97,7 +97,7 @@ function card(order, status) {
       el("strong", {}, `#${shortNumber(order)}`),
       el("time", { dateTime: order.create_time }, placed.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })),
     ),
-    lines(order, order.currency_code),
+    lines(order),
     total(order),
     status in NEXT || CANCELLABLE.includes(status)
       ? el(

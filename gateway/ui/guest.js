@@ -147,6 +147,7 @@ function showOrders() {
   view.orders.replaceChildren(
     ...(newest.length ? newest.map(card) : [el("p.empty", {}, "Nothing ordered yet.")]),
   );
+  showLatest();
 }
 
 function card(order) {
@@ -166,19 +167,25 @@ function showCart(cart) {
       ? [lines(cart, cart.currency_code), total(cart)].filter(Boolean)
       : [el("p.empty", {}, "Empty. Just say what you would like.")]),
   );
+  showLatest();
+}
+
+/** What is beside the chat grows and shrinks, so the last message has to be found again. */
+function showLatest() {
+  view.messages.scrollTop = view.messages.scrollHeight;
 }
 
 function say(who, text) {
   const message = el(`li.${who}`, {}, text);
   view.messages.append(message);
-  view.messages.scrollTop = view.messages.scrollHeight;
+  showLatest();
   return message;
 }
 
 function append(message, text) {
   message.classList.remove("waiting");
   message.append(text);
-  view.messages.scrollTop = view.messages.scrollHeight;
+  showLatest();
 }
 
 function setBusy(state) {

@@ -7,7 +7,7 @@ export const STATUSES = ["placed", "accepted", "preparing", "ready", "completed"
 /** `ORDER_STATUS_READY` and `ready` alike as `ready`. */
 export const statusOf = (order) => order.status.replace("ORDER_STATUS_", "").toLowerCase();
 
-/** A list of lines with what was chosen for each; defaults are left unsaid. */
+/** Lines with what was chosen for each, defaults unsaid; prices where a currency is given. */
 export function lines(of, currency) {
   return el("ul.lines", {}, ...(of.lines ?? []).map((line) => lineOf(line, currency)), ...choices(of));
 }
@@ -38,7 +38,7 @@ function lineOf(line, currency) {
       details.length ? el("small", {}, details.join(", ")) : null,
       line.note ? el("small.note", {}, `“${line.note}”`) : null,
     ),
-    Number(line.total_minor ?? 0) ? el("span.price", {}, money(line.total_minor, currency)) : null,
+    currency && Number(line.total_minor ?? 0) ? el("span.price", {}, money(line.total_minor, currency)) : null,
   );
 }
 

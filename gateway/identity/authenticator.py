@@ -80,7 +80,9 @@ class Authenticator:
         bearer = bearer_of(headers)
         if bearer:
             return await self.caller(bearer)
-        cookie = find_cookie(headers, selector or headers.get(SELECTOR_HEADER, b"").decode())
+        cookie = find_cookie(
+            headers, selector or headers.get(SELECTOR_HEADER, b"").decode("latin-1")
+        )
         if not cookie:
             raise unauthenticated("no credential")
         self._origins.check(method, headers)

@@ -2,7 +2,8 @@
 
 `maitred-guest-<slug>` and `maitred-staff-<slug>`, so that one browser may be guest of two tenants
 and staff of a third. Everywhere but on http://localhost they carry the prefix `__Host-`, which
-binds them to this host over TLS.
+binds them to this host over TLS: a browser drops them on plain http, also within a local network,
+so pages that others open need TLS in front of the gateway.
 """
 
 from __future__ import annotations
@@ -86,7 +87,10 @@ def find_cookie(headers: Headers, selector: str) -> str:
 
 def is_local(headers: Headers) -> bool:
     """Whether the browser reaches us as http://localhost, where there is no TLS."""
-    host = urlsplit(f"//{headers.get(b'host', b'').decode('latin-1')}").hostname
+    try:
+        host = urlsplit(f"//{headers.get(b'host', b'').decode('latin-1')}").hostname
+    except ValueError:  # such as half an IPv6 address
+        return False
     return host in _LOCAL
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from typing import Any
 
 import httpx
+import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from gateway.routes import CONTRACTS
@@ -87,3 +89,27 @@ async def send(
         )
     query = {name: value for name, value in wanted.items() if isinstance(value, str | int)}
     return await client.request(binding.verb, path(chance, binding), params=query)
+
+
+HEAD = b"GET /api/v1/orders HTTP/1.1\r\nconnection: close\r\n"
+ODD_HEADS = {
+    "half a host": HEAD + b"host: [\r\ncookie: maitred-guest-a=b\r\n",
+    "a host of other letters": HEAD + b"host: \xff\r\n",
+    "a selector of other letters": HEAD + b"host: localhost\r\nx-maitred-credential: \xff\r\n",
+    "an authorization of other letters": HEAD + b"host: x\r\nauthorization: Bearer \xe9\r\n",
+    "a request id of other letters": HEAD + b"host: x\r\nx-request-id: \xff\r\n",
+    "two lengths": HEAD + b"host: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n",
+    "a length and chunks": HEAD + b"host: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n",
+    "a length that is none": HEAD + b"host: x\r\ncontent-length: -1\r\n",
+    "a path of other letters": HEAD.replace(b"orders", b"\xff") + b"host: x\r\n",
+}
+
+
+@pytest.mark.parametrize("head", ODD_HEADS.values(), ids=ODD_HEADS)
+async def test_an_odd_head_is_refused_and_no_fault(served: House, head: bytes) -> None:
+    url = httpx.URL(served.url)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(head + b"\r\n")
+    answer = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 4"), answer

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.identity.cookies import Origins, find_cookie, set_cookie
+from gateway.identity.cookies import Origins, find_cookie, is_local, set_cookie
 from gateway.identity.model import SECRET_BYTES, Tenant, included, read_key, write_key
 from gateway.identity.tokens import AccessTokens
 from services.chassis.rpc.errors import Failure
@@ -103,6 +103,23 @@ def test_a_cookie_set_is_found_again() -> None:
 def test_a_plain_cookie_counts_on_localhost_only() -> None:
     sent = {**REMOTE, b"cookie": b"maitred-guest-corner-cafe=abc"}
     assert find_cookie(sent, "") == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        (b"localhost", True),
+        (b"127.0.0.1:8080", True),
+        (b"[::1]:8080", True),
+        (b"192.168.1.7:8080", False),
+        (b"localhost.example", False),
+        (b"", False),
+        (b"[", False),
+        (b"\xff", False),
+    ],
+)
+def test_only_this_machine_is_local(host: bytes, local: bool) -> None:
+    assert is_local({b"host": host}) is local
 
 
 def test_of_several_cookies_one_must_be_selected() -> None:

@@ -20,7 +20,7 @@ from gateway.identity.authenticator import Authenticator, Caller
 from gateway.observation import AccessLog, HttpMetrics, Served
 from gateway.problems import MEDIA_TYPE, render
 from gateway.ratelimits import RateLimits
-from gateway.transcoding.decoding import MalformedInput
+from gateway.transcoding.decoding import MalformedInput, MalformedParameter
 from gateway.transcoding.templates import (
     MethodNotAllowed,
     PathNotFound,
@@ -240,8 +240,11 @@ def _failure(error: Exception, request_id: str) -> Failure:
 
 def _malformed(error: MalformedInput) -> Failure:
     fields = [FieldProblem(error.field, error.problem)] if error.field else []
+    if isinstance(error, MalformedParameter):
+        detail = f"A parameter is not understood: {error}."
+        return invalid("INVALID_FIELD", detail, fields, field=error.field)
     metadata = {"problem": error.problem} | ({"field": error.field} if error.field else {})
-    return invalid("MALFORMED_BODY", f"The request is not understood: {error}.", fields, **metadata)
+    return invalid("MALFORMED_BODY", f"The body is not understood: {error}.", fields, **metadata)
 
 
 def _method_not_allowed(allowed: tuple[str, ...]) -> Failure:
@@ -257,4 +260,4 @@ def _method_not_allowed(allowed: tuple[str, ...]) -> Failure:
 def _problem(failure: Failure, request_id: str) -> Response:
     problem = render(failure, request_id)
     headers = {"cache-control": "no-store", **dict(problem.headers)}
-    return Response(problem.body, problem.status, headers, MEDIA_TYPE)
+    return Response(problem.body + b"\n", problem.status, headers, MEDIA_TYPE)

@@ -110,9 +110,11 @@ def split_query(query: str) -> tuple[str, str]:
     return urlencode(rest), selector
 
 
-def json_answer(body: str | bytes, headers: Mapping[str, str] | None = None) -> Response:
-    """200 with a JSON body that no cache keeps."""
-    return Response(body, media_type="application/json", headers={**_NO_STORE, **(headers or {})})
+def json_answer(body: str, headers: Mapping[str, str] | None = None) -> Response:
+    """200 with a JSON body that no cache keeps; it ends its line, for who reads it in a shell."""
+    return Response(
+        body + "\n", media_type="application/json", headers={**_NO_STORE, **(headers or {})}
+    )
 
 
 _NO_STORE = {"cache-control": "no-store"}

@@ -8,7 +8,8 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor
 
 from gateway.openapi.parts import Json, body, key_parameter, parameter, responses
-from gateway.transcoding.bindings import KEY_FIELD, Binding
+from gateway.transcoding.bindings import Binding
+from gateway.transcoding.idempotency import KEY_FIELD
 from gateway.transcoding.query import is_leaf
 
 

@@ -24,13 +24,13 @@ from gateway.surfaces.disconnects import unless_gone
 from gateway.transcoding.decoding import Decoders, MalformedInput, parse_json
 from gateway.transcoding.encoding import Encoders, descriptor_of
 from gateway.transcoding.endpoint import REPLAYED, request_key
+from gateway.transcoding.idempotency import fill_key
 from services.chassis.rpc.errors import Failure, cancelled, from_rpc_error, internal
 
 PATH = "/api/v1/sessions/{session_id}/messages"
 # What one JSON object tells of a turn; `order` is null where none was placed.
 ANSWERED = ("session_id", "request_id", "text", "cart", "order", "usage")
 _RPC = "/maitred.coordinator.v1.ChatService/Chat"
-_KEYS = ("request_id", "requestId")
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 ChatEvent = chat_service_pb2.ChatResponse
@@ -69,13 +69,8 @@ class Chat:
         value = parse_json(await exchange.body(self._most_bytes))
         if type(value) is not dict:
             raise MalformedInput("must be an object")
-        key = request_key(exchange)
-        given = next((value[name] for name in _KEYS if name in value), key)
-        if key and given != key:
-            raise MalformedInput("is not the header's", _KEYS[0])
-        if key:
-            value = {name: kept for name, kept in value.items() if name not in _KEYS}
-            value[_KEYS[0]] = key
+        if key := request_key(exchange):
+            fill_key(value, key)
         (session_id,) = exchange.values
         value.pop("sessionId", None)
         return self._decode(value | {"session_id": session_id})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +18,16 @@ from google.protobuf.descriptor import (
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from gateway.transcoding.decoding import Decoders, MalformedInput, parse_json
+from gateway.transcoding.decoding import (
+    Decoders,
+    MalformedInput,
+    MalformedParameter,
+    parse_json,
+)
 from gateway.transcoding.encoding import Encoders
+from gateway.transcoding.idempotency import KEY_FIELD, fill_key
 from gateway.transcoding.query import Convert, QueryReader, converter, is_leaf
 from gateway.transcoding.templates import PathTemplate, parse_template
-
-KEY_FIELD = "request_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +83,27 @@ class Binding:
             key: idempotency key of the header; empty for none.
 
         Raises:
-            MalformedInput: it is not a request of this method.
+            MalformedInput: it is not a request of this method; a MalformedParameter where that is
+                not the body's fault.
         """
         found = self._object(query, body)
         for variable, value in zip(self.variables, values, strict=True):
             found.pop(variable.camel_name, None)
             found[variable.name] = variable.convert(value)
         if key:
-            given = found.pop("requestId", None) or found.get(KEY_FIELD) or key
-            if given != key:
-                raise MalformedInput("is not the header's", KEY_FIELD)
-            found[KEY_FIELD] = key
-        return self.decode(found)
+            fill_key(found, key)
+        try:
+            return self.decode(found)
+        except MalformedInput as error:
+            if self._is_in_body(error.field):
+                raise
+            raise MalformedParameter(error.problem, error.field) from None
 
     def _object(self, query: str, body: bytes) -> dict[str, Any]:
         parameters = parse_qsl(query, keep_blank_values=True) if query else ()
         if self.body == "*":
             if parameters:
-                raise MalformedInput("unknown parameter", parameters[0][0])
+                raise MalformedParameter("unknown parameter", parameters[0][0])
             value = parse_json(body)
             if type(value) is not dict:
                 raise MalformedInput("must be an object")
@@ -104,6 +112,12 @@ class Binding:
         if self.body:
             found[self.body] = parse_json(body)
         return found
+
+    def _is_in_body(self, field: str) -> bool:
+        name = re.split(r"[.\[]", field)[0]
+        if self.body == "*":
+            return name not in self.template.variables
+        return bool(self.body) and name == self.body
 
 
 def bindings(files: Iterable[FileDescriptor]) -> Iterator[Binding]:

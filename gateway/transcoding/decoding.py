@@ -45,6 +45,10 @@ class MalformedInput(ValueError):
         return MalformedInput(self.problem, f"{name}{separator}{self.field}")
 
 
+class MalformedParameter(MalformedInput):
+    """The same of a parameter, in the path or the query."""
+
+
 def parse_json(body: bytes) -> Any:
     """The value of a JSON text; an empty one is an empty object. Raises MalformedInput."""
     if not body:

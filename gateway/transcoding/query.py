@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from gateway.transcoding.decoding import MalformedInput
+from gateway.transcoding.decoding import MalformedParameter
 
 Convert: TypeAlias = Callable[[str], Any]
 
@@ -33,8 +33,8 @@ class QueryReader:
         """The JSON object that the parameters spell.
 
         Nested fields are named by dotted paths, repeated ones given several times; enums by name
-        or number, messages such as Timestamp in their JSON form. Raises MalformedInput for a name
-        the message does not have and for a single field given twice.
+        or number, messages such as Timestamp in their JSON form. Raises MalformedParameter for a
+        name the message does not have and for a single field given twice.
         """
         found: dict[str, Any] = {}
         for name, text in pairs:
@@ -46,7 +46,7 @@ class QueryReader:
             if parameter.repeated:
                 place.setdefault(last, []).append(parameter.convert(text))
             elif last in place:
-                raise MalformedInput("given twice", name)
+                raise MalformedParameter("given twice", name)
             else:
                 place[last] = parameter.convert(text)
         return found
@@ -58,11 +58,11 @@ class QueryReader:
         for part in name.split("."):
             field = field_named(message, part) if message is not None else None
             if field is None:
-                raise MalformedInput("unknown parameter", name)
+                raise MalformedParameter("unknown parameter", name)
             path.append(field.name)
             message = None if field.is_repeated or is_leaf(field) else field.message_type
         if field is None or not is_leaf(field):
-            raise MalformedInput("unknown parameter", name)
+            raise MalformedParameter("unknown parameter", name)
         parameter = _Parameter(tuple(path), converter(field), field.is_repeated)
         self._known[name] = parameter
         return parameter

@@ -126,6 +126,25 @@ async def test_a_body_that_is_not_understood_is_malformed(
     )
 
 
+async def test_json_ends_its_line(guest: httpx.AsyncClient) -> None:
+    for path in ("/api/v1/orders", "/api/v1/nothing", "/health"):
+        answer = await guest.get(path)
+        assert answer.content.endswith(b"}\n")
+        assert int(answer.headers["content-length"]) == len(answer.content)
+
+
+@pytest.mark.parametrize("name", ["colour", "page_size", "status"])
+async def test_a_wrong_parameter_is_named_and_is_no_fault_of_the_body(
+    guest: httpx.AsyncClient, name: str
+) -> None:
+    answer = await guest.get("/api/v1/orders", params={name: "red"})
+    problem = answer.json()
+    assert (answer.status_code, problem["reason"]) == (400, "INVALID_FIELD")
+    assert [error["field"] for error in problem["errors"]] == [name]
+    assert problem["title"] == "Invalid field"
+    assert problem["detail"].startswith(f"A parameter is not understood: {name}: ")
+
+
 async def test_an_unknown_path_and_a_wrong_method_are_told_apart(
     nobody: httpx.AsyncClient,
 ) -> None:

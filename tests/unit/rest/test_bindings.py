@@ -16,7 +16,7 @@ from maitred.orders.v1 import (
 )
 
 from gateway.transcoding.bindings import Binding, bindings
-from gateway.transcoding.decoding import MalformedInput
+from gateway.transcoding.decoding import MalformedInput, MalformedParameter
 from gateway.transcoding.query import QueryReader
 from tests.unit.rest.messages import every_kind
 
@@ -75,9 +75,21 @@ def test_query_parameters_fill_fields(query: str) -> None:
 @pytest.mark.parametrize(
     "query", ["colour=red", "page_size=1&page_size=2", "page_size=many", "status=READY"]
 )
-def test_a_wrong_query_is_malformed(query: str) -> None:
-    with pytest.raises(MalformedInput):
+def test_a_wrong_query_is_a_parameters_fault(query: str) -> None:
+    with pytest.raises(MalformedParameter):
         bound("ListOrders").request([], query, b"")
+
+
+def test_faults_of_path_query_and_body_are_told_apart() -> None:
+    transition = bound("TransitionOrder")
+    with pytest.raises(MalformedParameter, match="order_id"):
+        transition.request(["a\0b"], "", b"{}")
+    with pytest.raises(MalformedParameter, match="status"):
+        transition.request([ORDER], "status=READY", b"{}")
+    for body in (b'{"status":[]}', b"{", b"[]", b'{"order_id":1,"colour":1}'):
+        with pytest.raises(MalformedInput) as caught:
+            transition.request([ORDER], "", body)
+        assert type(caught.value) is MalformedInput
 
 
 def test_a_key_fills_the_request_id() -> None:

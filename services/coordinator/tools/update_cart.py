@@ -7,7 +7,16 @@ from typing import Any
 from services.coordinator.models.port import ToolOffer
 from services.coordinator.sessions.cart import Cart, is_alike, to_json
 from services.coordinator.tools.ports import CartRejected, Orders
-from services.coordinator.tools.tool import Effect, Situation, ToolResult, text_argument
+from services.coordinator.tools.tool import (
+    Effect,
+    InvalidArguments,
+    Situation,
+    ToolResult,
+    text_argument,
+)
+
+# What orders read at once.
+_LONGEST_TEXT = 2000
 
 _OFFER = ToolOffer(
     "update_cart",
@@ -18,6 +27,8 @@ _OFFER = ToolOffer(
             "text": {
                 "type": "string",
                 "description": "The guest's own words about the order, unchanged.",
+                "minLength": 1,
+                "maxLength": _LONGEST_TEXT,
             }
         },
         "required": ["text"],
@@ -38,6 +49,8 @@ class UpdateCart:
     async def call(self, arguments: Mapping[str, Any], situation: Situation) -> ToolResult:
         """The cart after `text`, what was not understood, and how to read the cart back."""
         text = text_argument(arguments, "text")
+        if not 0 < len(text) <= _LONGEST_TEXT:
+            raise InvalidArguments(f"text must have 1 to {_LONGEST_TEXT} characters")
         cart = situation.cart
         try:
             reading = await self.orders.read(text, cart, situation.focus)

@@ -170,7 +170,7 @@ class SessionStore:
 
     async def hold(self, lease: Lease, work: Coroutine[Any, Any, T]) -> T:
         """As `TurnStore.hold`."""
-        return await while_renewed(work, lambda: self._renew(lease), self._term_s * 0.3)
+        return await while_renewed(work, lambda: self._renew(lease), self._term_s)
 
     async def _renew(self, lease: Lease) -> None:
         async with self._database.tenant(lease.owner.tenant_id) as connection:

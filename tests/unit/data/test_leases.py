@@ -18,7 +18,7 @@ async def test_the_work_answers_while_its_lease_is_renewed() -> None:
     async def renew() -> None:
         renewals.release()
 
-    assert await while_renewed(work(), renew, every_s=0.001) == "done"
+    assert await while_renewed(work(), renew, term_s=0.1) == "done"
 
 
 async def test_work_that_lost_its_lease_is_cancelled() -> None:
@@ -34,7 +34,45 @@ async def test_work_that_lost_its_lease_is_cancelled() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await while_renewed(work(), renew, every_s=0.001)
+        await while_renewed(work(), renew, term_s=0.01)
+    assert ended.is_set()
+
+
+async def test_a_database_that_is_away_for_a_moment_loses_no_lease() -> None:
+    attempts = 0
+    renewed = asyncio.Event()
+
+    async def work() -> str:
+        await renewed.wait()
+        return "done"
+
+    async def renew() -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 3:
+            raise ConnectionResetError
+        renewed.set()
+
+    assert await while_renewed(work(), renew, term_s=1.0) == "done"
+
+
+@pytest.mark.parametrize("hangs", [True, False], ids=["hangs", "refuses"])
+async def test_work_ends_with_the_term_of_a_lease_nobody_renews(hangs: bool) -> None:
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def renew() -> None:
+        if hangs:
+            await asyncio.Event().wait()
+        raise ConnectionResetError
+
+    with pytest.raises(TimeoutError, match="no renewal"):
+        await while_renewed(work(), renew, term_s=0.05)
     assert ended.is_set()
 
 

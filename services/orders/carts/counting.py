@@ -6,6 +6,7 @@ from services.orders.carts.discourse import Context, Discourse, Part
 from services.orders.carts.english import (
     ARTICLES,
     MEASURES,
+    MONEY,
     NEGATORS,
     ORDINALS,
     ORDINARY,
@@ -34,7 +35,7 @@ class Counting:
     def read(self, context: Context, at: int, number: int) -> None:
         """Do what a number at a unit means there."""
         row = context.row
-        if row.norm(at + 1) in UNITS:
+        if row.norm(at + 1) in UNITS | MONEY:
             return
         if self._is_personal(row, at):
             row.units[at].used = True

@@ -12,7 +12,14 @@ from itertools import chain
 
 from rapidfuzz import fuzz, process
 
-from services.orders.carts.english import DEGREES, FRAME, NEGATORS
+from services.orders.carts.english import (
+    COMMON_WORDS,
+    DEGREES,
+    FRAME,
+    IDLE_WORDS,
+    MONEY,
+    NEGATORS,
+)
 from services.orders.carts.tokens import words_of
 from services.orders.catalog.model import Catalog
 
@@ -21,6 +28,7 @@ _GLUE_WEIGHT = 0.05
 _LOOSE_CUTOFF = 74.0
 _TIGHT_CUTOFF = 78.0
 _OTHER_INITIAL_CUTOFF = 87.0
+_SWAPPED = 0.85
 
 
 class EntityKind(Enum):
@@ -76,6 +84,9 @@ class Lexicon:
                 by_word[word].append(number)
         self._by_word: Mapping[str, frozenset[int]] = {w: frozenset(n) for w, n in by_word.items()}
         self._vocabulary = [w for w in by_word if len(w) > 2 and w not in FRAME and w.isalpha()]
+        self._by_letters: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for word in self._vocabulary:
+            self._by_letters[_letters(word)].append(word)
 
     def phrases_with(self, word: str) -> frozenset[int]:
         """Return the numbers of the phrases the word may be part of."""
@@ -91,6 +102,8 @@ class Lexicon:
             return ((word, 1.0),)
         if len(word) < 4 or not word.isalpha() or word in _NEVER_MISSPELT:
             return ()
+        if swapped := self._by_letters.get(_letters(word)):
+            return tuple((known, _SWAPPED) for known in swapped)
         cutoff = _LOOSE_CUTOFF if len(word) >= 8 else _TIGHT_CUTOFF
         found = process.extract(
             word, self._vocabulary, scorer=fuzz.ratio, score_cutoff=cutoff, limit=3
@@ -102,22 +115,13 @@ class Lexicon:
         )
 
 
-# Everyday words that look like food with a letter changed.
-_NEVER_MISSPELT = (
-    FRAME
-    | DEGREES
-    | NEGATORS
-    | frozenset(
-        """
-    dirty better bitter matter letter later water mild mind medium large small tall short huge tiny
-    warm cold cool boil sweet sour strong weak thick thin dark pale room temperature fresh
-    steam steaming steamed piping served heated degree degrees hottest coldest colder hotter
-    sweeter stronger weaker lighter darker thicker cheap card cash pay paid price cost while
-    bring child kids kid wife husband mother father daughter boss coworker table window door
-    organic vegan gluten allergy allergic money change free plate where were there their
-    """.split()
-    )
-)
+def _letters(word: str) -> tuple[str, ...]:
+    """Return what stays the same when letters inside a word are swapped."""
+    return (word[0], *sorted(word[1:-1]), word[-1])
+
+
+# Everyday words that look like a menu word with a letter changed.
+_NEVER_MISSPELT = FRAME | DEGREES | NEGATORS | COMMON_WORDS | IDLE_WORDS | MONEY
 
 
 def _phrases(catalog: Catalog) -> Iterable[Phrase]:
@@ -164,22 +168,21 @@ def _of_siblings(named: list[_Named], share_heads: bool = False) -> Iterable[Phr
     shared = Counter(
         word for _, phrases, _ in spelt for word in set(chain.from_iterable(phrases[:1]))
     )
-    heads = frozenset(w for w, n in shared.items() if n > 1 and _is_head(w, spelt))
+    last = {p[-1] for _, phrases, _ in spelt for p in phrases[:1] if len(p) > 1}
+    heads = frozenset(word for word, count in shared.items() if count > 1 and word in last)
     names = {entity: frozenset(phrases[0]) for entity, phrases, _ in spelt if phrases}
+    by_rarest: dict[str, set[frozenset[str]]] = defaultdict(set)
+    for name in names.values():
+        by_rarest[min(name, key=lambda word: (shared[word], word))].add(name)
     for entity, phrases, fillers in spelt:
-        nested = [w for e, w in names.items() if e != entity and w < names.get(entity, frozenset())]
+        own = names.get(entity, frozenset())
+        nested = [name for word in own for name in by_rarest.get(word, ()) if name < own]
         for number, words in enumerate(phrases):
             extra = fillers | (heads if share_heads else frozenset())
             cores = tuple(nested) if number == 0 else ()
             yield _phrase(entity, words, shared, extra, cores, heads, is_name=number == 0)
             if len(words) > 1 and "".join(words).isalpha():
                 yield _phrase(entity, ("".join(words),))
-
-
-def _is_head(
-    word: str, spelt: Iterable[tuple[Entity, list[tuple[str, ...]], frozenset[str]]]
-) -> bool:
-    return any(p[-1] == word and len(p) > 1 for _, phrases, _ in spelt for p in phrases[:1])
 
 
 def _phrase(

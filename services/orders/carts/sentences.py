@@ -49,9 +49,11 @@ _TAG_QUESTION = re.compile(r"^(?:is it|is that|are you|do you) (?:ok|okay|alrigh
 _DECLINED = re.compile(
     r"\b(?:do|did|would|does) not (?:want|need|like|care)\b|\bno longer\b|\bget rid of\b|"
     r"\b(?:forget|never mind|scratch|skip) (?:about )?(?:the|that|my|it|those|1|2|3|a)\b|"
+    r"\b(?:hate|dislike|can not stand) (?!it\b|that\b|this\b|you\b|to\b)|"
     r"\btake (?:off|out|away)\b|\btake (?:\w+ ){1,4}(?:off|out|away)\b|\bleave (?:off|out)\b|"
     r"\bleave (?:\w+ ){1,4}(?:off|out)\b|\bhold the\b"
 )
+_AVERSE = re.compile(r"^(?:i )?(?:really )?(?:hate|dislike|do not (?:like|want))\b")
 _TO_TAKE_AWAY = re.compile(r"\btake(?: it| them| this| that)? (?:out|away)\b(?! (?:the|of|my|a)\b)")
 _DROPS = re.compile(
     r"\b(?:remove|removing|delete|drop|cancel|canceling|cancelling|scratch|scrap|lose|nix|omit|"
@@ -185,6 +187,16 @@ def _cuts(tokens: Sequence[Token], first: int, last: int) -> Iterator[int]:
                 break
         if tokens[at].norm in _OPENERS and joint < at and tokens[joint].norm in _JOINTS:
             yield joint
+        elif tokens[at].norm == "," and _turns_to_wish(tokens, first, at, last):
+            yield at
+
+
+def _turns_to_wish(tokens: Sequence[Token], first: int, comma: int, last: int) -> bool:
+    """Whether after "I hate …," comes what is wanted instead."""
+    before = " ".join(t.norm for t in tokens[first:comma])
+    after = [t.norm for t in tokens[comma + 1 : last]]
+    wants = "please" in after or after[:1] in (["a"], ["an"], ["i"], ["give"], ["just"])
+    return wants and _AVERSE.search(before) is not None
 
 
 def _asks(tokens: Sequence[Token], start: int, end: int, mark: str) -> bool:

@@ -9,6 +9,8 @@ from services.orders.carts.english import (
     DEFINITE,
     DEGREES,
     FRAME,
+    IDLE_WORDS,
+    MONEY,
     MULTIPLIERS,
     NEGATORS,
     ORDINALS,
@@ -63,6 +65,8 @@ class Unit:
             and self.norm not in MULTIPLIERS
             and self.norm not in ORDINALS
             and self.norm not in UNITS
+            and self.norm not in IDLE_WORDS
+            and self.norm not in MONEY
         )
 
 

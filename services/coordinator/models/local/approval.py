@@ -131,12 +131,16 @@ _NO_BUT_RIGHT = re.compile(
     r"(?:that|it|this|everything|all)(?: \w+)? (?:is|looks?|seems?|sounds?)(?: \w+)? "
     r"(?:all(?! good| fine| ok)|it\b|everything|right|correct|perfect|accurate|exact|"
     r"(?<=looks )(?:good|great|fine))|"
-    r"(?:that|it) is it|that will be (?:all|it|everything)|"
     r"(?:looks|sounds|seems) (?:good|great|right|correct|perfect)|perfect|"
-    r"nothing (?:else|more|to change|wrong)|no changes|"
+    r"nothing (?:to change|wrong)|"
     r"i (?:do|would|can) not (?:see|find|change|want to change|need to change)))"
 )
-"""A no to "anything wrong?" or "anything else?" beside words that find the order right."""
+"""A no to "anything wrong?" beside words that find the order right."""
+_NO_AND_DONE = re.compile(
+    r"^(?:no|nope|nah)(?: no| nope| thanks| thank you)? "
+    r"(?:(?:that|it) (?:is|will be|would be) (?:it|all|everything)|nothing (?:else|more))\b"
+)
+"""Says that nothing is to be added, which is an answer to a question that was not asked."""
 _ASIDE = re.compile(
     r"\b(?:"
     r"(?:many )?(?:thanks|thank you|thank u|thx|thanx|tysm|ty|cheers)(?: (?:a (?:lot|"
@@ -234,6 +238,8 @@ def approves(text: str, read_back: str = "") -> bool:
         return False
     repeated = words(_MONEY.sub(" ", read_back))
     rest = _without_denied(message, repeated)
+    if _NO_AND_DONE.match(rest):
+        return False
     rest = _NO_BUT_RIGHT.sub("", rest)
     rest, cleared = _CLEARED.subn(" ", rest)
     rest = _ASIDE.sub(_kept_yes, rest)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.chassis.data.idempotency import IdempotencyKeys
+from services.chassis.data.expiry import Expiry
+from services.chassis.data.idempotency import IdempotencyKeys, delete_expired_keys
 from services.chassis.data.ids import IdFactory
 from services.chassis.data.migrate import check_schema
 from services.chassis.data.pages import PageTokens
-from services.chassis.run.lifecycle import Component, Resources
+from services.chassis.run.lifecycle import Component, Loop, Resources
 from services.coordinator.agents.profile import Profile, profile_of, system_prompt
 from services.coordinator.clients import OrdersClient
 from services.coordinator.config import CoordinatorConfig
@@ -74,13 +75,15 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
     conversations = Conversations(store, rules)
     # Unwound after the server has stopped and before the database closes.
     resources.stack.push_async_callback(conversations.drain, config.drain_grace_s)
-    keys = IdempotencyKeys(database, "coordinator")
+    expiry = Expiry(database, resources.clock, (delete_expired_keys("coordinator"),))
+    keys = IdempotencyKeys(database, "coordinator", expiry.served)
     return Component(
         name="coordinator",
         servicers=(
             ChatService(conversations, new_id).binding,
             SessionService(store, keys, PageTokens(config.page_token_key)).binding,
         ),
+        loops=(Loop("expire", expiry.run),),
         ready=database.ping,
     )
 

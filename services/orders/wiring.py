@@ -1,9 +1,9 @@
 """The composition root of the orders service."""
 
 from datetime import timedelta
-from uuid import UUID
 
-from services.chassis.data.idempotency import IdempotencyKeys
+from services.chassis.data.expiry import Expiry
+from services.chassis.data.idempotency import IdempotencyKeys, delete_expired_keys
 from services.chassis.data.ids import IdFactory
 from services.chassis.data.migrate import check_schema
 from services.chassis.data.outbox import OutboxNotifier
@@ -11,7 +11,6 @@ from services.chassis.data.pages import PageTokens
 from services.chassis.run.lifecycle import Component, Loop, Resources
 from services.orders.carts.service import CartService
 from services.orders.catalog.convert import decode
-from services.orders.catalog.editions import Edition
 from services.orders.catalog.service import CatalogService
 from services.orders.catalog.store import CatalogStore
 from services.orders.config import OrdersConfig
@@ -19,8 +18,8 @@ from services.orders.migrations import SCHEMA
 from services.orders.orders.service import OrderService
 from services.orders.orders.store import OrderStore
 from services.orders.quotes.service import QuoteService
+from services.orders.quotes.store import DELETE_EXPIRED as DELETE_EXPIRED_QUOTES
 from services.orders.quotes.store import QuoteStore
-from services.orders.store import ExpiredKeys
 
 
 async def build(config: OrdersConfig, resources: Resources) -> Component:
@@ -37,21 +36,16 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
         await check_schema(connection, SCHEMA)
     ids = IdFactory(clock, resources.random.randbytes)
     tokens = PageTokens(config.page_token_key)
-    keys = IdempotencyKeys(database, "orders")
+    expiry = Expiry(database, clock, (delete_expired_keys("orders"), DELETE_EXPIRED_QUOTES))
+    keys = IdempotencyKeys(database, "orders", expiry.served)
     notifier = OutboxNotifier(config.database_url)
-    expired = ExpiredKeys(database, clock)
     catalogs = CatalogStore(database, keys, decode)
-
-    async def catalog(tenant_id: UUID) -> Edition:
-        expired.served(tenant_id)
-        return await catalogs.current(tenant_id)
-
     services = (
         CatalogService(catalogs, tokens, clock),
-        CartService(catalog),
+        CartService(catalogs.current),
         QuoteService(
             QuoteStore(database, keys),
-            catalog,
+            catalogs.current,
             ids,
             clock,
             timedelta(seconds=config.quote_lifetime_s),
@@ -61,6 +55,6 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
     return Component(
         name="orders",
         servicers=tuple(service.binding for service in services),
-        loops=(Loop("notify", notifier.run), Loop("expired-keys", expired.run)),
+        loops=(Loop("notify", notifier.run), Loop("expire", expiry.run)),
         ready=database.ping,
     )

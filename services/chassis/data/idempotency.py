@@ -63,11 +63,27 @@ def in_progress() -> Failure:
     )
 
 
+def delete_expired_keys(schema: str) -> str:
+    """A statement for `expiry.Expiry`; keys that somebody holds wait for the next round."""
+    table = f"{schema}.idempotency_keys"
+    return (
+        f"DELETE FROM {table}"  # noqa: S608 - the schema is the caller's own constant
+        " WHERE (tenant_id, principal_id, rpc, key) IN ("
+        f"SELECT tenant_id, principal_id, rpc, key FROM {table}"
+        " WHERE tenant_id = $1 AND expire_time <= $2"
+        " ORDER BY expire_time LIMIT $3 FOR UPDATE SKIP LOCKED)"
+    )
+
+
 class IdempotencyKeys:
     """The keys of one schema."""
 
-    def __init__(self, database: Database, schema: str) -> None:
+    def __init__(
+        self, database: Database, schema: str, served: Callable[[UUID], None] = lambda _: None
+    ) -> None:
+        """The keys in `schema`; `served` is told whose key is asked for."""
         self._database = database
+        self._served = served
         table = f"{schema}.idempotency_keys"
         # An expired key that is not deleted yet is free.
         self._take = (
@@ -120,6 +136,7 @@ class IdempotencyKeys:
         request: bytes,
         work: Callable[[Connection], Awaitable[bytes]],
     ) -> Answer:
+        self._served(scope.tenant_id)
         if not scope.key:
             return Answer(await work(connection), replayed=False)
         stored = await self._taken(connection, scope, fingerprint(request))

@@ -8,6 +8,7 @@ from services.chassis.data.postgres import Connection, Database, Queries
 from services.orders.quotes.quote import StoredQuote
 
 _QUERIES = Queries.load(__package__)
+DELETE_EXPIRED = _QUERIES.delete_expired_quotes
 
 
 class QuoteStore:

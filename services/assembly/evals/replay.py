@@ -21,7 +21,8 @@ _APPROVES = re.compile(
     r"absolutely|definitely|indeed|please do|go ahead|place it|order it|confirm(ed)?|"
     r"that'?s (it|all|everything)|that is (it|all)|that will be all|that'?ll be all|"
     r"looks?|sounds|it is|it does|all set|thanks?|thank you|cool|awesome|i do|works|accurate|"
-    r"got it|all clear|what i (want|wanted|order|ordered|said|asked)|no (issues|problems?|changes))\b",
+    r"got it|all clear|what i (want|wanted|order|ordered|said|asked)|"
+    r"no (issues|problems?|changes))\b",
     re.IGNORECASE,
 )
 _OBJECTS = re.compile(r"^\s*(no|nope|not|don'?t|wait|stop|cancel)\b", re.IGNORECASE)

@@ -52,6 +52,7 @@ async def row(mesh: RunningMesh) -> Row:
         0.15,
         at_most=True,
         note=f"half of what this mesh places; median {median(map(median, streams)) * 1e3:.1f} ms",
+        why="six processes and this client take turns on the same cores",
     )
 
 

@@ -19,7 +19,8 @@ class Row:
         ratio: ours to the baseline's.
         reach: the ratio aimed at.
         at_most: whether less is better.
-        note: why, when it is not reached, or what else to know.
+        note: what else to know.
+        why: what keeps it from being reached, shown when it is not.
     """
 
     what: str
@@ -29,6 +30,7 @@ class Row:
     reach: float
     at_most: bool = False
     note: str = ""
+    why: str = ""
 
     @property
     def is_reached(self) -> bool:
@@ -60,6 +62,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
     for row in rows:
         sign = "≤" if row.at_most else "≥"
         outcome = "reached" if row.is_reached else _missed(row)
+        notes = (row.note, "" if row.is_reached else row.why)
         table.add_row(
             row.what,
             row.ours,
@@ -67,7 +70,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
             f"{row.ratio:.2f}",
             f"{sign} {row.reach:g}",
             outcome,
-            row.note,
+            "; ".join(filter(None, notes)),
         )
     console.print(table)
 

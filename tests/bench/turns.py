@@ -61,6 +61,7 @@ async def row(mesh: RunningMesh) -> Row:
             f"{parts.hops:.1f} hops of {found['hop'] * 1e3:.2f} ms and {parts.commits:.1f} commits"
             f" of {found['commit'] * 1e3:.2f} ms; model {parts.model_s * 1e3:.1f} ms"
         ),
+        why="statements before each commit, reading the guest's words and streaming count as ours",
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from services.assembly.supervisor import State, Supervised, describe_status, restart_delay
+from services.assembly.supervisor import State, Supervised, restart_delay
 
 NAME_WIDTH = 13
 WHERE_WIDTH = 52
@@ -71,7 +71,7 @@ class Report:
             self._crashed(one)
 
     def _crashed(self, one: Supervised) -> None:
-        what = f"{one.program.name} {describe_status(one.last_status)}"
+        what = f"{one.program.name} {one.fate}"
         delay = restart_delay(one.failures)
         self._console.print(f"  [red]✗[/] {what}; starting it again in {delay:.1f} s")
         self._write("crashed", name=one.program.name, status=one.last_status, retry_in_s=delay)

@@ -36,7 +36,7 @@ class State(StrEnum):
 
 
 class StartError(Exception):
-    """A program ended, or stayed silent for a minute, three times before it was ready."""
+    """A program ended, stayed silent for a minute or did not start, three times in a row."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name} {why}")
@@ -76,6 +76,12 @@ class Supervised:
     restarts: int = 0
     retry_at: float = 0.0
     last_status: int | None = None
+    start_error: str = ""
+
+    @property
+    def fate(self) -> str:
+        """What became of its last process, for people."""
+        return self.start_error or describe_status(self.last_status)
 
 
 Observer = Callable[[Supervised], None]
@@ -162,7 +168,7 @@ class Supervisor:
             self._step()
             for one in new:
                 if one.state is State.WAITING and one.failures >= START_ATTEMPTS:
-                    raise StartError(one.program.name, describe_status(one.last_status))
+                    raise StartError(one.program.name, one.fate)
             self._signals.wait(POLL_S)
 
     def finish(self, name: str, child: Child) -> None:
@@ -219,7 +225,11 @@ class Supervisor:
         return True
 
     def _launch(self, one: Supervised) -> None:
-        child = one.child = one.program.start()
+        try:
+            child = one.child = one.program.start()
+        except Exception as error:  # noqa: BLE001 - one that cannot start ends none of the others
+            self._failed(one, None, f"could not be started: {error!r}")
+            return
         if self._guard is not None:
             self._guard.add(child.pid, one.program.stop_signal)
         self._change(one, State.STARTING)
@@ -243,10 +253,14 @@ class Supervisor:
             os.kill(child.pid, signal.SIGKILL)
 
     def _crashed(self, one: Supervised, status: int) -> None:
-        stable = one.state is State.READY and time.monotonic() - one.since >= STABLE_S
+        if one.state is State.READY and time.monotonic() - one.since >= STABLE_S:
+            one.failures = 0
         self._ended(one)
-        one.last_status = status
-        one.failures = 1 if stable else one.failures + 1
+        self._failed(one, status)
+
+    def _failed(self, one: Supervised, status: int | None, start_error: str = "") -> None:
+        one.last_status, one.start_error = status, start_error
+        one.failures += 1
         one.retry_at = time.monotonic() + restart_delay(one.failures)
         self._change(one, State.WAITING)
 

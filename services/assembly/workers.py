@@ -13,7 +13,6 @@ from services.assembly.supervisor import (
     StopSignals,
     Supervised,
     Supervisor,
-    describe_status,
 )
 from services.chassis.run.config import ProcessConfig
 from services.chassis.run.lifecycle import Target, run_process
@@ -60,5 +59,5 @@ def _shared(config: ProcessConfig, number: int) -> ProcessConfig:
 
 def _report(one: Supervised) -> None:
     if one.state is State.WAITING:
-        text = f"{one.program.name} {describe_status(one.last_status)}; starting it again"
+        text = f"{one.program.name} {one.fate}; starting it again"
         print(text, file=sys.stderr, flush=True)

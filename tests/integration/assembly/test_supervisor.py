@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.assembly.children import fork
+from services.assembly.children import Forked, fork
 from services.assembly.guard import Guard
 from services.assembly.supervisor import (
     Program,
@@ -93,6 +93,46 @@ def test_a_program_that_ends_at_once_is_reported_with_its_status(
         stage.supervisor.start([program("broken", fail)])
 
     assert "no luck" in (tmp_path / "broken.log").read_text()
+
+
+def test_a_program_that_cannot_be_started_again_is_tried_later(
+    stage: Stage, tmp_path: Path
+) -> None:
+    attempts = iter([True, False, True])
+
+    def start() -> Forked:
+        if not next(attempts):
+            raise BlockingIOError("no more processes")
+        return fork("inn", serve, tmp_path / "inn.log")
+
+    stage.supervisor.start([Program("inn", start)])
+    inn = stage.supervisor.supervised[0]
+    assert inn.child is not None
+    fates: list[str] = []
+
+    def stop_when_back(one: Supervised) -> None:
+        if one.state is State.WAITING:
+            fates.append(one.fate)
+        if one.state is State.READY:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    stage.then = stop_when_back
+    os.kill(inn.child.pid, signal.SIGKILL)
+    stage.supervisor.watch()
+
+    assert stage.changes[-1] == ("inn", State.READY)
+    assert fates == [
+        "was killed by SIGKILL",
+        "could not be started: BlockingIOError('no more processes')",
+    ]
+
+
+def test_a_program_that_never_starts_is_reported(stage: Stage) -> None:
+    def start() -> Forked:
+        raise FileNotFoundError("no such program")
+
+    with pytest.raises(StartError, match="broken could not be started: .*no such program"):
+        stage.supervisor.start([Program("broken", start)])
 
 
 def test_programs_stop_in_the_reverse_order(stage: Stage, program: Callable[..., Program]) -> None:

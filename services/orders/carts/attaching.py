@@ -5,6 +5,7 @@ from services.orders.carts.english import ARTICLES, DEFINITE, EVERY, MULTIPLIERS
 from services.orders.carts.lexicon import EntityKind
 from services.orders.carts.linking import Mention
 from services.orders.carts.modifiers import MODIFIER_KINDS, Modifier, offers
+from services.orders.carts.references import comes_with, holds
 from services.orders.carts.tokens import words_of
 from services.orders.carts.units import Row
 from services.orders.carts.working import Draft
@@ -84,7 +85,9 @@ class Attaching:
         row = context.row
         count, context.count = context.count, None
         count = count or MULTIPLIERS.get(row.norm(at - 1))
-        if not row.is_negated(at):
+        if self._continues_no(row, at, mention):
+            return Modifier(mention, f"no {row.phrase(at, at)}", negated=True)
+        if not row.is_negated(at) or self._amends_option(row, at, mention):
             return Modifier(mention, row.phrase(at, at), count=count)
         if row.norm(at + 1) == "free":
             return Modifier(mention, row.phrase(at, at + 1), negated=True)
@@ -92,6 +95,48 @@ class Attaching:
         while start > 0 and row.norm(start) not in NEGATORS:
             start -= 1
         return Modifier(mention, row.phrase(start, at), negated=True)
+
+    def _continues_no(self, row: Row, at: int, mention: Mention) -> bool:
+        """Whether "without X and Y" does without Y too, rather than asking for it."""
+        before = at - 1
+        while row.norm(before) in {",", "and", "the", "any"}:
+            before -= 1
+        earlier = row.modifier(before) if before < at - 1 else None
+        if earlier is None or (row.norm(at - 1) in DEFINITE and row.norm(at - 2) != "and"):
+            return False
+        denied = row.is_negated(before) or self._continues_no(row, before, earlier)
+        draft = self._discourse.antecedent
+        if not denied or draft is None or row.norm(at + 1) == "free":
+            return False
+        had = holds(draft, mention) or comes_with(draft, mention, self._discourse.lexicon.catalog)
+        words = {row.norm(k) for k in range(before)}
+        return had or ("without" in words and self._are_kindred(earlier, mention))
+
+    def _are_kindred(self, one: Mention, other: Mention) -> bool:
+        """Whether both are add-ons, or options of one group that several are had of."""
+        groups = self._discourse.lexicon.catalog.groups_by_id
+        kinds = {s.entity.kind for m in (one, other) for s in m.senses[:1]}
+        shared = {s.entity.parent for s in one.senses} & {s.entity.parent for s in other.senses}
+        several = [g for g in shared if g in groups and groups[g].kind is not OptionKind.ONE]
+        return kinds == {EntityKind.ADD_ON} or bool(several)
+
+    def _amends_option(self, row: Row, at: int, mention: Mention) -> bool:
+        """Whether "medium, no large" takes back what was just chosen from the same group."""
+        catalog, draft = self._discourse.lexicon.catalog, self._discourse.antecedent
+        earlier = row.modifier(at - 3)
+        if draft is None or draft.line_id or earlier is None:
+            return False
+        if (row.norm(at - 2), row.norm(at - 1)) != (",", "no"):
+            return False
+        shared = {s.entity.parent for s in mention.senses} & {
+            s.entity.parent for s in earlier.senses if s.is_complete
+        }
+        one = any(
+            g in catalog.groups_by_id and catalog.groups_by_id[g].kind is OptionKind.ONE
+            for g in shared
+            if g
+        )
+        return one and not comes_with(draft, mention, catalog) and row.is_last(at)
 
     def _wants_less(self, row: Row, at: int, mention: Mention) -> bool:
         """Whether the wish is about something ("light …", "easy on the …") and not for it."""

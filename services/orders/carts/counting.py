@@ -5,8 +5,10 @@ from dataclasses import replace
 from services.orders.carts.discourse import Context, Discourse, Part
 from services.orders.carts.english import (
     ARTICLES,
+    DEFINITE,
     MEASURES,
     MONEY,
+    MULTIPLIERS,
     NEGATORS,
     ORDINALS,
     ORDINARY,
@@ -23,6 +25,7 @@ _PART_LINKS = frozenset(
     "with without that be should must can will need gets come made not as is to no would".split()
 )
 _PERSONS = frozenset({"me", "myself", "my", "him", "her", "them", "us", "a", "the", "each"})
+_AMENDING = frozenset("mean meant sorry actually rather no wait".split())
 _RESTS = frozenset({"other", "rest", "remaining"})
 
 
@@ -54,7 +57,9 @@ class Counting:
     def _read_bare(self, context: Context, at: int, number: int) -> None:
         """Do what a number means that counts nothing behind it."""
         row = context.row
-        if self._splits(row, at):
+        if self._amends(row, at):
+            self._count_current(row, at, number)
+        elif self._splits(row, at):
             self._split(context, number, anew=row.norm(at - 1) == "another")
         elif self._turns_part(row, at):
             self._split(context, number)
@@ -100,11 +105,34 @@ class Counting:
         elif base is not None:
             self._take_rest(context)
 
+    def multiply(self, context: Context, at: int) -> None:
+        """Do what "double the …" means of a line of the order: so many times as many."""
+        row, last = context.row, at + 1
+        while row.norm(last) in DEFINITE:
+            last += 1
+        named = row.mention(last) if last > at + 1 and row.is_product(last) else None
+        ids = {s.entity.id for s in named.rivals(EntityKind.PRODUCT)} if named else set()
+        draft = next((d for d in self._discourse.order.drafts if d.product.id in ids), None)
+        if draft is not None:
+            many = draft.quantity * MULTIPLIERS[row.norm(at)]
+            draft.quantity = self._discourse.bounded(many, row.phrase(at, at))
+            row.units[at].used = True
+            context.replaced |= {last}
+            self._discourse.speak_of(draft)
+
     def read_same(self, context: Context) -> None:
         """Do what "the same" means: once more what was spoken of."""
         draft = self._discourse.antecedent
         if draft is not None and not context.row.clause.turns:
             self._discourse.speak_of(self._discourse.order.add(draft.copy()))
+
+    def _amends(self, row: Row, at: int) -> bool:
+        """Whether a number takes the place of the one just said: "sorry, I mean three"."""
+        before = at - 1
+        while row.norm(before) in {",", "it", "make", "that"}:
+            before -= 1
+        ends = row.norm(at + 1) in {"", ",", "please", "then"}
+        return ends and row.norm(before) in _AMENDING and self._discourse.current is not None
 
     def _is_personal(self, row: Row, at: int) -> bool:
         """Whether "one for me and one for my friend" says who, not how many."""
@@ -242,14 +270,16 @@ class Counting:
         if later or fresh:
             return
         more = context.adds or " more" in row.clause.words
-        draft.quantity = draft.quantity + number if more else number
+        draft.quantity = self._discourse.bounded(
+            draft.quantity + number if more else number, row.phrase(at, at)
+        )
         row.units[at].used = True
         self._discourse.speak_of(draft)
 
     def _count_current(self, row: Row, at: int, number: int) -> None:
         """A number behind a product, as in a list."""
         if self._discourse.current is not None:
-            self._discourse.current.quantity = number
+            self._discourse.current.quantity = self._discourse.bounded(number, row.phrase(at, at))
             row.units[at].used = True
 
     def _recount(self, row: Row, at: int, number: int) -> None:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 
 from services.orders.carts.lexicon import Lexicon
+from services.orders.carts.linking import Mention
 from services.orders.carts.modifiers import Fitting, Modifier
-from services.orders.carts.reading import Ambiguity, Focus, Refusal
+from services.orders.carts.operations import MAX_LINE_QUANTITY
+from services.orders.carts.reading import Ambiguity, Focus, Refusal, RefusalKind
 from services.orders.carts.units import Row
 from services.orders.carts.working import Draft, WorkingOrder
 
@@ -15,7 +17,7 @@ class Context:
 
     ``number`` waits for a product and ``count`` for a modifier. ``scope`` are the drafts "all"
     or "them" means, ``replacing`` the draft that is to give way and ``replaced`` the units that
-    name what gives way.
+    name what gives way; ``dropping`` is to be taken off once its line is known.
     """
 
     row: Row
@@ -28,6 +30,7 @@ class Context:
     scope: tuple[Draft, ...] = ()
     replacing: Draft | None = None
     replaced: frozenset[int] = frozenset()
+    dropping: Mention | None = None
 
 
 @dataclass(slots=True)
@@ -70,6 +73,12 @@ class Discourse:
     def antecedent(self) -> Draft | None:
         """The draft a bare word is about."""
         return self.current or self.focused
+
+    def bounded(self, number: int, phrase: str) -> int:
+        """Return how many can be had of a line, refusing what is beyond that."""
+        if number > MAX_LINE_QUANTITY:
+            self.refusals.append(Refusal(RefusalKind.TOO_MANY, phrase))
+        return min(number, MAX_LINE_QUANTITY)
 
     def speak_of(self, draft: Draft) -> None:
         """Make a draft what is spoken of."""

@@ -103,7 +103,7 @@ def _may_belong(row: Row, at: int) -> bool:
         return row.norm(at + 1) in DEGREES or row.is_unknown(at + 1)
     doubled = unit.norm in MULTIPLIERS and row.norm(at + 1) == "the"
     particle = unit.norm in _PARTICLES and row.is_unknown(at - 1)
-    return doubled or particle or (unit.is_unknown and not unit.used)
+    return not unit.used and (doubled or particle or unit.is_unknown)
 
 
 def _is_quantified(row: Row, at: int) -> bool:

@@ -101,7 +101,7 @@ class CartParser:
         order = WorkingOrder(cart, self._lexicon.catalog)
         discourse = Discourse(order, self._lexicon, focus)
         reader = Reader(discourse)
-        removals = Removals(order, discourse.fitting)
+        removals = Removals(order, discourse.fitting, self._lexicon.catalog)
         mentions = _outside(link(tokens, self._lexicon), name_spans(tokens, text, self._lexicon))
         names = name_spans(tokens, text, self._lexicon)
         left: list[Leftover] = []

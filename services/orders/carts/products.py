@@ -6,7 +6,6 @@ from services.orders.carts.discourse import Context, Discourse
 from services.orders.carts.english import ARTICLES, DEFINITE, EVERY
 from services.orders.carts.lexicon import EntityKind
 from services.orders.carts.linking import Mention, Sense
-from services.orders.carts.operations import MAX_LINE_QUANTITY
 from services.orders.carts.reading import MOST_CANDIDATES, Ambiguity, Refusal, RefusalKind
 from services.orders.carts.tokens import words_of
 from services.orders.carts.units import Row
@@ -29,11 +28,13 @@ class Products:
             return
         discourse.orphaned = False
         product = self._which(row, at, mention)
-        number, context.number = self._bounded(context.number, row.phrase(at, at)), None
+        number, context.number = context.number, None
+        if number is not None:
+            number = discourse.bounded(number, row.phrase(at, at))
         context.with_open = False
         if product is None:
             discourse.lose()
-        elif row.is_negated(at):
+        elif row.is_negated(at) and not context.retracts:
             self._take_out(product)
         elif self._is_alternative(context, at):
             self._ask_between(product)
@@ -72,12 +73,6 @@ class Products:
         context.scope = ()
         discourse.place_parts(draft)
         discourse.place_pending(draft)
-
-    def _bounded(self, number: int | None, phrase: str) -> int | None:
-        if number is not None and number > MAX_LINE_QUANTITY:
-            self._discourse.refusals.append(Refusal(RefusalKind.TOO_MANY, phrase))
-            return MAX_LINE_QUANTITY
-        return number
 
     def _repeats_current(self, row: Row, at: int, mention: Mention) -> bool:
         """After a product's own name the name of its kind is the same thing, not another one."""

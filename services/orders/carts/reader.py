@@ -9,16 +9,25 @@ import re
 from services.orders.carts.attaching import Attaching
 from services.orders.carts.counting import WITH, Counting
 from services.orders.carts.discourse import Context, Discourse
-from services.orders.carts.english import ARTICLES, EVERY, ORDINALS, ORDINARY, SPLIT_PRONOUNS
+from services.orders.carts.english import (
+    ARTICLES,
+    EVERY,
+    MULTIPLIERS,
+    ORDINALS,
+    ORDINARY,
+    SPLIT_PRONOUNS,
+)
 from services.orders.carts.lexicon import EntityKind
 from services.orders.carts.linking import Mention
 from services.orders.carts.products import Products
-from services.orders.carts.replacing import mark_replaced
+from services.orders.carts.references import every, reference
+from services.orders.carts.replacing import mark_replaced, take_off
 from services.orders.carts.units import Row
 
 _ONLY = re.compile(
     r"^(?:\w+ ){0,4}(?:only|just)(?: (?:want|need|have|get|like|take))? (?:the|my)\b"
 )
+_BECOMING = re.compile(r"\b(?:make|change|turn|switch|swap|replace|convert)\b")
 _RETRACTING = frozenset({"no", "wait", "actually", "sorry", "rather", "meant", "mean"})
 _SAME_THING = frozenset({"but", "with", "again", "thing", "order", "for", "please", ",", "as"})
 _PLACES = frozenset(ORDINALS) | {"other", "rest", "remaining"}
@@ -40,6 +49,7 @@ class Reader:
         discourse.rejected = discourse.rejected or row.clause.rejects
         discourse.orphaned = False
         mark_replaced(discourse, context)
+        self._refer(context)
         for at, unit in enumerate(row.units):
             if at in context.replaced:
                 unit.used = True
@@ -51,7 +61,24 @@ class Reader:
                 self._read_word(context, at)
             unit.owner = discourse.current or (None if discourse.orphaned else discourse.focused)
         self._settle()
+        if context.dropping is not None and discourse.antecedent is not None:
+            take_off(discourse, discourse.antecedent, context.dropping)
         self._keep_only(row)
+
+    def _refer(self, context: Context) -> None:
+        """Speak of the lines the clause means without naming them."""
+        discourse, row = self._discourse, context.row
+        found = reference(row, discourse.order.drafts, discourse.lexicon.catalog)
+        if found is not None and len(found.drafts) == 1:
+            discourse.speak_of(found.drafts[0])
+            later = range(found.last + 1, len(row.units))
+            if _BECOMING.search(row.clause.words) and any(map(row.is_product, later)):
+                context.replacing = found.drafts[0]
+        else:
+            found = found or every(row, discourse.plural())
+            context.scope = found.drafts if found is not None else ()
+        if found is not None:
+            context.replaced |= found.units
 
     def _read_mention(self, context: Context, at: int, mention: Mention) -> bool:
         row = context.row
@@ -83,6 +110,8 @@ class Reader:
             self._counting.read_ordinal(context, at)
         elif word == "same" and (row.is_last(at) or row.norm(at + 1) in _SAME_THING):
             self._counting.read_same(context)
+        elif word in MULTIPLIERS:
+            self._counting.multiply(context, at)
         elif word in _RETRACTING:
             context.retracts = context.retracts or self._retracts(row, at)
 

@@ -6,8 +6,10 @@ from services.orders.carts.english import DEFINITE, ORDINALS
 from services.orders.carts.lexicon import EntityKind
 from services.orders.carts.linking import Mention
 from services.orders.carts.modifiers import MODIFIER_KINDS, Fitting, Modifier, offers
+from services.orders.carts.references import Reference, every, reference
 from services.orders.carts.units import Row
 from services.orders.carts.working import Draft, WorkingOrder
+from services.orders.catalog.model import Catalog
 
 _WHOLE = re.compile(
     r"\b(?:everything|all(?: of (?:it|that|them))?|(?:whole|entire|my|the|this|that) order)\b"
@@ -18,9 +20,10 @@ _PRONOUN = re.compile(r"\b(?:it|that|this|that 1|this 1|the last 1|them|those)\b
 class Removals:
     """Takes things out of a working order."""
 
-    def __init__(self, order: WorkingOrder, fitting: Fitting) -> None:
+    def __init__(self, order: WorkingOrder, fitting: Fitting, catalog: Catalog) -> None:
         self._order = order
         self._fitting = fitting
+        self._catalog = catalog
 
     def read(self, row: Row, antecedent: Draft | None) -> Draft | None:
         """Do what the clause says; return the draft it was about, if that is still there."""
@@ -28,6 +31,13 @@ class Removals:
         modifiers = [k for k in range(len(row.units)) if row.is_modifier(k)]
         for at in (*products, *modifiers):
             row.units[at].used = True
+        if (exception := _exception(row)) is not None:
+            return self._take_others(row, exception, antecedent)
+        found = reference(row, self._order.drafts, self._catalog)
+        found = found or every(row, self._order.drafts)
+        if found is not None:
+            rest = [k for k in modifiers if k not in found.units]
+            return self._take_referred(row, found, rest)
         target = self._take_modifiers(row, products, modifiers, antecedent) if modifiers else None
         if target is not None:
             return target
@@ -38,6 +48,34 @@ class Removals:
         if modifiers:
             return antecedent
         return self._take_referent(row, antecedent)
+
+    def _take_others(self, row: Row, exception: int, antecedent: Draft | None) -> Draft | None:
+        """Of "everything but the …" leave only what is excepted."""
+        kept: list[Draft] = []
+        for at in range(exception + 1, len(row.units)):
+            if (mention := row.mention(at)) and mention.best(EntityKind.PRODUCT):
+                ahead = range(row.text_start(at), at)
+                wanted = [m for k in ahead if (m := row.modifier(k)) is not None]
+                kept.extend(d for d in [self._line_of(row.mention(at), wanted)] if d)
+        if not kept:
+            found = reference(row, self._order.drafts, self._catalog)
+            kept.extend(found.drafts if found else ())
+        for draft in tuple(self._order.drafts):
+            if kept and draft not in kept:
+                self._order.remove(draft)
+        return kept[-1] if kept else antecedent
+
+    def _take_referred(self, row: Row, found: Reference, modifiers: list[int]) -> Draft | None:
+        """Take lines out that are spoken of without their name, or modifiers off them."""
+        for draft in found.drafts:
+            if not modifiers:
+                self._order.remove(draft)
+            for at in modifiers:
+                mention = row.modifier(at)
+                modifier = Modifier(mention, f"no {row.phrase(at, at)}", True) if mention else None
+                if modifier is not None and offers(draft.product, modifier):
+                    self._fitting.put(draft, modifier)
+        return found.drafts[-1] if modifiers else None
 
     def _take_modifiers(
         self, row: Row, products: list[int], modifiers: list[int], antecedent: Draft | None
@@ -99,7 +137,8 @@ class Removals:
         words = row.clause.words
         ordinal = next((w for w in words.split() if w in ORDINALS), None)
         numbers = [u.number for u in row.units if u.number]
-        if _WHOLE.search(words) or words in {"cancel", "cancel please", "please cancel"}:
+        both = "both" in words.split() and len(self._order.drafts) <= 2
+        if both or _WHOLE.search(words) or words in {"cancel", "cancel please", "please cancel"}:
             for draft in tuple(self._order.drafts):
                 self._order.remove(draft)
         elif ordinal and set(words.split()) & DEFINITE and self._order.drafts:
@@ -116,6 +155,17 @@ class Removals:
         return any(u.is_unknown and u.norm not in _VERBS for u in row.units)
 
 
+def _exception(row: Row) -> int | None:
+    """Return where "everything but" ends, if the clause says so."""
+    words = [unit.norm for unit in row.units]
+    for at, word in enumerate(words):
+        if word in _EXCEPT and _ALL & set(words[:at]):
+            return at
+    return None
+
+
+_ALL = frozenset({"everything", "all", "anything", "rest"})
+_EXCEPT = frozenset({"but", "except", "besides", "apart", "excluding"})
 _THAT_ONE = re.compile(r"\b(?:that|this|the \w+) 1\b")
 _VERBS = frozenset(
     "delete drop scratch scrap lose nix omit eliminate discard ditch removing cancelling".split()

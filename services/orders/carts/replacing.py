@@ -4,7 +4,11 @@ from services.orders.carts.discourse import Context, Discourse
 from services.orders.carts.english import REPLACERS
 from services.orders.carts.lexicon import EntityKind
 from services.orders.carts.linking import Mention
+from services.orders.carts.modifiers import is_offered
+from services.orders.carts.references import holds
 from services.orders.carts.units import Row
+from services.orders.carts.working import Draft
+from services.orders.catalog.model import OptionKind
 
 _IN_PLACE_OF = frozenset({("instead", "of"), ("rather", "than"), ("place", "of")})
 _BY = frozenset({"to", "with", "for", "into"})
@@ -22,15 +26,33 @@ def mark_replaced(discourse: Discourse, context: Context) -> None:
         context.replacing = next((d for d in discourse.order.drafts if d.product.id in ids), None)
         discourse.current = context.replacing or discourse.current
     else:
-        _drop(discourse, mention)
+        _drop(discourse, context, mention)
     context.replaced = frozenset({at})
 
 
-def _drop(discourse: Discourse, mention: Mention) -> None:
-    draft = discourse.antecedent
+def _drop(discourse: Discourse, context: Context, mention: Mention) -> None:
+    """Take what gives way off the line that has it, or off the one still to be named."""
+    drafts = (discourse.antecedent, *reversed(discourse.order.drafts))
+    named = any(map(context.row.is_product, range(len(context.row.units))))
+    holder = None if named else next((d for d in drafts if d and holds(d, mention)), None)
+    if holder is None:
+        context.dropping = mention
+    else:
+        discourse.speak_of(holder)
+        take_off(discourse, holder, mention)
+
+
+def take_off(discourse: Discourse, draft: Draft, mention: Mention) -> None:
+    """Take off a draft what was chosen, or comes by default beside other things."""
+    catalog = discourse.lexicon.catalog
     for sense in mention.senses:
-        if draft is not None and sense.entity.kind is EntityKind.ADD_ON:
-            draft.add_ons.pop(sense.entity.id, None)
+        draft.add_ons.pop(sense.entity.id, None)
+        if sense.entity.kind is EntityKind.OPTION and is_offered(draft.product, sense):
+            group = catalog.groups_by_id[sense.entity.parent]
+            key = (group.id, sense.entity.id)
+            draft.selections.pop(key, None)
+            if group.kind is not OptionKind.ONE and sense.entity.id in group.default_option_ids:
+                draft.selections[key] = 0
 
 
 def _given_up(row: Row) -> int | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from services.orders.carts.english import CORRECTIVE
+from services.orders.carts.english import CORRECTIVE, DEFINITE, MULTIPLIERS
 from services.orders.carts.tokens import Token
 
 _OPENERS = frozenset(
@@ -58,6 +58,7 @@ _TO_TAKE_AWAY = re.compile(r"\btake(?: it| them| this| that)? (?:out|away)\b(?! 
 _DROPS = re.compile(
     r"\b(?:remove|removing|delete|drop|cancel|canceling|cancelling|scratch|scrap|lose|nix|omit|"
     r"eliminate|discard|ditch)\b"
+    r"|^(?:(?:ok|please|make it|and|but|actually) )*\d+ (?:less|fewer) (?!of\b)"
 )
 _ADDS = re.compile(
     r"\b(?:another|also|additional|as well|too|plus|in addition|on top of that|add|adding|"
@@ -185,7 +186,9 @@ def _cuts(tokens: Sequence[Token], first: int, last: int) -> Iterator[int]:
             joint -= 1
             if tokens[joint].norm in _JOINTS:
                 break
-        if tokens[at].norm in _OPENERS and joint < at and tokens[joint].norm in _JOINTS:
+        doubles = tokens[at].norm in MULTIPLIERS and at + 1 < last
+        opens = tokens[at].norm in _OPENERS or (doubles and tokens[at + 1].norm in DEFINITE)
+        if opens and joint < at and tokens[joint].norm in _JOINTS:
             yield joint
         elif tokens[at].norm == "," and _turns_to_wish(tokens, first, at, last):
             yield at

@@ -40,7 +40,8 @@ _STYLES = frozenset("flavor flavour flavored flavoured style based sized type ki
 class Unit:
     """Tokens ``start`` to ``end`` (exclusive). ``owner`` is the draft it came to be about.
 
-    ``norm`` is the word of a single token and empty for a mention of several.
+    ``norm`` is the word of a single token and empty for a mention of several. What may be a
+    product or a modifier is a product when ``is_introduced`` as a thing of its own.
     """
 
     start: int
@@ -50,6 +51,7 @@ class Unit:
     mention: Mention | None = None
     owner: Draft | None = None
     used: bool = False
+    is_introduced: bool = False
 
     @property
     def is_unknown(self) -> bool:
@@ -88,6 +90,8 @@ class Row:
             self.units.append(Unit(at, end, norm, number, mention))
             at = end
         self._drop_weak()
+        for place, unit in enumerate(self.units):
+            unit.is_introduced = self._introduces(place)
 
     def product_after(self, at: int) -> int | None:
         """Return where the product is that the unit stands before, if it stands before one."""
@@ -124,6 +128,8 @@ class Row:
         modifier = mention.best(*MODIFIER_KINDS)
         if modifier is None:
             return sense.is_complete or self._stands_alone(at, sense.coverage)
+        if self.units[at].is_introduced:
+            return True
         return sense.is_complete and not modifier.is_complete
 
     def is_modifier(self, at: int) -> bool:
@@ -214,6 +220,18 @@ class Row:
         return unit.end - unit.start >= 1 and not (
             at + 1 < len(self.units) and self.units[at + 1].is_unknown
         )
+
+    def _introduces(self, at: int) -> bool:
+        """Whether "a large …" or "add 2 large …" makes what has two senses a product."""
+        mention = self.mention(at)
+        sense = mention.best(EntityKind.PRODUCT) if mention else None
+        back = at - 1
+        while self.is_modifier(back):
+            back -= 1
+        described = back < at - 1 and sense is not None and sense.is_complete
+        counted = self.norm(back) in ARTICLES | {"another"} or self.number(back) is not None
+        inside = self.norm(back - 1) in {"with", "having", "extra", "of", "in"}
+        return described and counted and not inside
 
     def _drop_weak(self) -> None:
         """Forget mentions of words that here are something else."""

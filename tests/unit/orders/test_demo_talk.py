@@ -78,3 +78,106 @@ def test_talk_is_no_note_for_the_kitchen(talk_only: str) -> None:
 )
 def test_what_a_guest_dislikes_is_not_ordered(dialogue: str, expected: str) -> None:
     assert understood("bar", dialogue) == expected
+
+
+THREE = "3 lattes: one oat, one decaf, one iced"
+OLIVES = "a margherita with olives and a marinara with olives"
+
+
+@pytest.mark.parametrize(
+    ("menu", "dialogue", "expected"),
+    [
+        ("bar", f"{THREE} / remove the decaf one", "1 latte oat; 1 latte iced"),
+        ("bar", f"{THREE} / remove the one with oat milk", "1 latte decaf; 1 latte iced"),
+        ("bar", f"{THREE} / make the decaf one a mocha",
+         "1 latte oat; 1 mocha decaf; 1 latte iced"),
+        ("pizza", f"{OLIVES} / take off the olives from the first",
+         "1 margherita; 1 marinara olives"),
+        ("pizza", f"{OLIVES} / remove the olives from the last one",
+         "1 margherita olives; 1 marinara"),
+        ("pizza", "wings with bbq and wings with ketchup / make the bbq ones 10 pieces",
+         "1 wings bbq ten; 1 wings ketchup"),
+        ("pizza", "a margherita and a pepperoni / add olives to both",
+         "1 margherita olives; 1 pepperoni olives"),
+        ("bar", "a latte and a mocha / add vanilla to all of them",
+         "1 latte +vanilla_syrup; 1 mocha +vanilla_syrup"),
+        ("bar", "a latte and a mocha / remove both", ""),
+    ],
+)  # fmt: skip
+def test_lines_are_known_by_what_they_have_and_where_they_stand(
+    menu: str, dialogue: str, expected: str
+) -> None:
+    assert _sorted(understood(menu, dialogue)) == _sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("menu", "dialogue", "expected"),
+    [
+        ("pizza", "a marinara with olives / no, with mushrooms instead of olives",
+         "1 marinara mushrooms"),
+        ("pizza", "a marinara with olives and a diavola / swap the olives for mushrooms",
+         "1 marinara mushrooms; 1 diavola"),
+        ("bar", "a bagel with jam / cream cheese instead of jam", "1 bagel cream_cheese"),
+        ("bar", "a latte with vanilla and a mocha / swap the vanilla for caramel",
+         "1 latte +caramel_syrup; 1 mocha"),
+    ],
+)  # fmt: skip
+def test_what_takes_the_place_of_something_drops_it(
+    menu: str, dialogue: str, expected: str
+) -> None:
+    assert understood(menu, dialogue) == expected
+
+
+@pytest.mark.parametrize(
+    ("menu", "dialogue", "expected"),
+    [
+        ("pizza", "a margherita, a cola and fries / remove everything except the fries and cola",
+         "1 cola; 1 fries"),
+        ("pizza", "a margherita and a cola / remove everything but the cola", "1 cola"),
+        ("bar", "a latte, a mocha and a tea / remove everything except the tea", "1 tea"),
+        ("bar", "a mocha and 2 cookies / drop the mocha and double the cookies", "4 cookie"),
+        ("pizza", "2 colas / one less cola", "1 cola"),
+    ],
+)  # fmt: skip
+def test_exceptions_and_amounts_are_heard(menu: str, dialogue: str, expected: str) -> None:
+    assert understood(menu, dialogue) == expected
+
+
+def _sorted(cart: str) -> list[str]:
+    return sorted(cart.split("; "))
+
+
+@pytest.mark.parametrize(
+    ("menu", "dialogue", "expected"),
+    [
+        ("pizza", "a margherita without basil and oregano", "1 margherita -basil -oregano"),
+        ("pizza", "a margherita with no basil or oregano", "1 margherita -basil -oregano"),
+        ("pizza", "a margherita with onions and peppers / no onions and peppers", "1 margherita"),
+        ("bar", "a bagel without butter and jam", "1 bagel -butter (no jam)"),
+        ("bar", "a latte without vanilla and with honey", "1 latte honey (without vanilla)"),
+        ("pizza", "a calzone without ham", "1 calzone (without ham)"),
+        ("pizza", "a calzone / no ham please", "1 calzone (no ham)"),
+        ("pizza", "a calzone without ham, allergic to nuts",
+         "1 calzone (without ham, allergic to nuts)"),
+    ],
+)  # fmt: skip
+def test_a_no_reaches_all_it_is_said_of_and_never_vanishes(
+    menu: str, dialogue: str, expected: str
+) -> None:
+    assert understood(menu, dialogue) == expected
+
+
+@pytest.mark.parametrize(
+    ("menu", "dialogue", "expected"),
+    [
+        ("pizza", "a margherita medium, no large", "1 margherita large"),
+        ("pizza", "a large margherita / medium, no large", "1 margherita medium"),
+        ("pizza", "two margheritas, sorry I mean three", "3 margherita"),
+        ("bar", "a latte, no an espresso", "1 espresso"),
+        ("pizza", "a margherita / ok then add a large pepperoni with extra cheese",
+         "1 margherita; 1 pepperoni extra_cheese large"),
+        ("pizza", "a margherita / make it 1000", "99 margherita"),
+    ],
+)  # fmt: skip
+def test_second_thoughts_replace_first_ones(menu: str, dialogue: str, expected: str) -> None:
+    assert understood(menu, dialogue) == expected

@@ -1,5 +1,10 @@
 // Calls to the gateway, by the cookie of one credential (`guest-<slug>` or `staff-<slug>`).
 
+// Refusals that pass by themselves: another message is being answered, a process comes back.
+const PASSING = [409, 502, 503, 504];
+const ATTEMPTS = 8;
+const WAIT_MS = 400;
+
 /** A failed call: the gateway's problem document (RFC 9457). */
 export class Problem extends Error {
   constructor(status, document) {
@@ -33,6 +38,21 @@ export function connect(credential) {
     events: () => new EventSource(`/api/v1/events?credential=${encodeURIComponent(credential)}`),
   };
 }
+
+/** Does `action` until it succeeds, or fails of something that does not pass by itself. */
+export async function insist(action) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await action();
+    } catch (problem) {
+      const passes = !(problem instanceof Problem) || PASSING.includes(problem.status);
+      if (!passes || attempt === ATTEMPTS) throw problem;
+      await pause(attempt * WAIT_MS);
+    }
+  }
+}
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** All items of a paged list: `member` is the list's field name. */
 export async function all(client, path, member) {
@@ -73,14 +93,42 @@ function parseFrame(text) {
   return frame;
 }
 
-/** Shows on `element` whether the event stream is open. */
-export function showLive(element, source) {
-  const set = (text, state) => {
-    element.textContent = text;
-    element.dataset.state = state;
+/**
+ * Follows the credential's orders, and shows on `live` whether it does.
+ *
+ * `reread` is awaited once there is a stream and where events were missed, `changed` with the data
+ * of each event; `signedOut` is called once the credential no longer holds. EventSource comes back
+ * after a drop by itself; after an answer that is no stream it gives up, and is begun anew.
+ */
+export function follow(client, live, handlers) {
+  const { changed, reread, signedOut } = handlers;
+  const source = client.events();
+  let isOver = false;
+  const show = (text, state) => {
+    live.textContent = text;
+    live.dataset.state = state;
   };
-  source.addEventListener("open", () => set("live", "open"));
-  source.addEventListener("error", () => set("reconnecting", "closed"));
+  const beginAnew = async () => {
+    if (isOver) return;
+    isOver = true;
+    source.close();
+    show("reconnecting", "closed");
+    try {
+      await client.send("/orders?page_size=1");
+    } catch (problem) {
+      if (problem.status === 401) return signedOut();
+    }
+    await pause(5 * WAIT_MS);
+    follow(client, live, handlers);
+  };
+  source.addEventListener("open", () => show("live", "open"));
+  source.addEventListener("open", () => reread().catch(beginAnew), { once: true });
+  source.addEventListener("reset", () => reread().catch(beginAnew));
+  source.addEventListener("order", (event) => changed(JSON.parse(event.data).data).catch(beginAnew));
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) beginAnew();
+    else show("reconnecting", "closed");
+  });
 }
 
 /** The tenant's slug, from `/t/{slug}` or `/t/{slug}/board`. */

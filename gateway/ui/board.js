@@ -1,5 +1,5 @@
 // The staff's board: all of the tenant's orders by status, live.
-import { Problem, all, connect, showLive, slug } from "./api.js";
+import { all, connect, follow, insist, slug } from "./api.js";
 import { el } from "./dom.js";
 import { STATUSES, lines, shortNumber, statusOf, total } from "./order.js";
 
@@ -10,6 +10,7 @@ const NEXT = {
   ready: ["completed", "Hand over"],
 };
 const CANCELLABLE = ["placed", "accepted", "preparing"];
+const FINAL = ["completed", "cancelled"];
 const FINAL_SHOWN = 12;
 
 const tenant = slug();
@@ -18,22 +19,24 @@ const view = Object.fromEntries(
   ["tenant", "live", "notice", "columns"].map((id) => [id, document.getElementById(id)]),
 );
 const orders = new Map();
+// Final statuses of which there are more orders than are kept here.
+const more = new Set();
 
-start().catch((problem) =>
-  notice(
-    problem instanceof Problem && problem.status === 401
-      ? "Open this page with the staff link that start-up printed."
-      : problem.message,
-  ),
-);
+start().catch((problem) => (problem.status === 401 ? signedOut() : stopped("offline", problem.message)));
 
 async function start() {
   const signedIn = await signIn();
   if (signedIn) view.tenant.textContent = `${signedIn.tenant.display_name} – board`;
-  const known = all(client, "/orders", "orders");
-  follow();
-  for (const order of await known) keep(order);
-  show();
+  follow(client, view.live, { changed, reread, signedOut });
+}
+
+function signedOut() {
+  stopped("signed out", "Open this page with the staff link that start-up printed.");
+}
+
+function stopped(label, reason) {
+  view.live.textContent = label;
+  notice(reason);
 }
 
 /** Trades the key in the link's fragment for a cookie; the fragment never reaches a server. */
@@ -41,26 +44,29 @@ async function signIn() {
   const key = new URLSearchParams(location.hash.slice(1)).get("key");
   if (!key) return null;
   history.replaceState(null, "", location.pathname);
-  return connect("").json("/auth/session", {
-    method: "POST",
-    headers: { authorization: `Bearer ${key}` },
-  });
+  const headers = { authorization: `Bearer ${key}` };
+  return insist(() => connect("").json("/auth/session", { method: "POST", headers }));
 }
 
-function follow() {
-  const source = client.events();
-  showLive(view.live, source);
-  source.addEventListener("order", async (event) => {
-    const { data } = JSON.parse(event.data);
-    const known = orders.get(data.order_id);
-    if (known) keep({ ...known, status: data.status, version: data.version });
-    else keep(await client.json(`/orders/${data.order_id}`));
-    show();
-  });
-  source.addEventListener("reset", async () => {
-    for (const order of await all(client, "/orders", "orders")) keep(order);
-    show();
-  });
+async function changed({ order_id, status, version }) {
+  const known = orders.get(order_id);
+  keep(known ? { ...known, status, version } : await insist(() => client.json(`/orders/${order_id}`)));
+  show();
+}
+
+/** All orders that somebody waits for, and the latest of the others. */
+async function reread() {
+  for (const found of await Promise.all(STATUSES.map((status) => insist(() => read(status)))))
+    found.forEach(keep);
+  show();
+}
+
+async function read(status) {
+  const path = `/orders?status=ORDER_STATUS_${status.toUpperCase()}`;
+  if (!FINAL.includes(status)) return all(client, path, "orders");
+  const page = await client.json(`${path}&page_size=${FINAL_SHOWN}`);
+  if (page.next_page_token) more.add(status);
+  return page.orders;
 }
 
 function keep(order) {
@@ -74,15 +80,16 @@ function show() {
 
 function column(status) {
   const of = [...orders.values()].filter((order) => statusOf(order) === status);
-  const final = status === "completed" || status === "cancelled";
+  const final = FINAL.includes(status);
   of.sort((a, b) => (a.create_time < b.create_time ? -1 : 1) * (final ? -1 : 1));
   const shown = final ? of.slice(0, FINAL_SHOWN) : of;
+  const count = `${of.length}${more.has(status) ? "+" : ""}`;
   return el(
     "section.column",
     { data: { status } },
-    el("h2", {}, status, el("span.badge", {}, String(of.length))),
+    el("h2", {}, status, el("span.badge", {}, count)),
     ...shown.map((order) => card(order, status)),
-    of.length > shown.length ? el("p.empty", {}, `and ${of.length - shown.length} earlier`) : null,
+    of.length > shown.length || more.has(status) ? el("p.empty", {}, "and earlier ones") : null,
   );
 }
 

@@ -1,11 +1,7 @@
 // The guest's page: a chat beside the guest's own live orders.
-import { Problem, all, connect, frames, showLive, slug } from "./api.js";
+import { Problem, all, connect, follow, frames, insist, slug } from "./api.js";
 import { el } from "./dom.js";
 import { lines, shortNumber, statusOf, total } from "./order.js";
-
-// Refusals that pass by themselves: another message is being answered, a process comes back.
-const PASSING = [409, 502, 503, 504];
-const ATTEMPTS = 8;
 
 const tenant = slug();
 const client = connect(`guest-${tenant}`);
@@ -20,19 +16,22 @@ const sessionKey = () => `maitred-session-${tenant}`;
 let session = "";
 let busy = false;
 
-start().catch((problem) => say("problem", problem.message));
+start().catch((problem) => {
+  view.live.textContent = "offline";
+  say("problem", problem.message);
+});
 
 async function start() {
-  const guest = await connect("").json("/auth/guest", { method: "POST", body: { tenant } });
+  const arrival = { method: "POST", body: { tenant } };
+  const guest = await insist(() => connect("").json("/auth/guest", arrival));
   view.tenant.textContent = guest.tenant.display_name;
   document.title = `${guest.tenant.display_name} – order`;
   const resumed = await resume();
   view.composer.addEventListener("submit", submitted);
   view.text.focus();
   if (!resumed) hint();
-  follow();
-  for (const order of await all(client, "/orders", "orders")) orders.set(order.order_id, order);
-  showOrders();
+  // Where the guest's time is over, a new one begins.
+  follow(client, view.live, { changed, reread, signedOut: () => location.reload() });
 }
 
 /** Goes on with the conversation this browser had, or begins one; whether there was one. */
@@ -82,26 +81,14 @@ async function ask(text) {
   answer.classList.add("waiting");
   const request = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
   try {
-    await insist(text, request, answer);
+    // Under one key a message is answered once, however often it is sent.
+    await insist(() => answerTo(text, request, answer));
   } catch (problem) {
     answer.className = "problem";
     answer.textContent = `${problem.message} Please try again.`;
   } finally {
     answer.classList.remove("waiting");
     setBusy(false);
-  }
-}
-
-/** Asks until there is an answer. Under one key a message is answered once, however often sent. */
-async function insist(text, request, answer) {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await answerTo(text, request, answer);
-    } catch (problem) {
-      const passes = !(problem instanceof Problem) || PASSING.includes(problem.status);
-      if (!passes || attempt === ATTEMPTS) throw problem;
-      await new Promise((resolve) => setTimeout(resolve, attempt * 400));
-    }
   }
 }
 
@@ -122,17 +109,14 @@ async function answerTo(text, request, answer) {
   throw new TypeError("The answer broke off.");
 }
 
-/** Live orders: an event says which order moved, the order itself is read again. */
-function follow() {
-  const source = client.events();
-  showLive(view.live, source);
-  source.addEventListener("order", async (event) => {
-    const { data } = JSON.parse(event.data);
-    keep(await client.json(`/orders/${data.order_id}`));
-  });
-  source.addEventListener("reset", async () => {
-    for (const order of await all(client, "/orders", "orders")) keep(order);
-  });
+/** An event says which order moved; the order itself is read again. */
+async function changed({ order_id }) {
+  keep(await insist(() => client.json(`/orders/${order_id}`)));
+}
+
+async function reread() {
+  for (const order of await insist(() => all(client, "/orders", "orders"))) keep(order);
+  showOrders();
 }
 
 function keep(order) {

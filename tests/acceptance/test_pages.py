@@ -3,45 +3,30 @@
 import asyncio
 import os
 import re
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from services.assembly.demo.access import DemoTenant
+from tests.support.browsers import PATIENCE_MS, launched, needs_chromium
 from tests.support.mesh import RunningMesh, paused
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# A browser that talks to nobody but us.
-QUIET = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-breakpad"),
-]
 SIZES = {
     "desktop": ViewportSize(width=1280, height=800),
     "phone": ViewportSize(width=390, height=844),
 }
-PATIENCE_MS = 20_000
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="needs Chromium: apt-get install -y chromium"
-)
+pytestmark = needs_chromium
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
-    home = tmp_path_factory.mktemp("browser")
-    expect.set_options(timeout=PATIENCE_MS)
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=QUIET, env={**os.environ, "HOME": str(home)}
-        )
-        yield launched
-        await launched.close()
+    async with launched(tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
 
 
 @asynccontextmanager

@@ -79,7 +79,7 @@ def build_server(
 
 
 class RpcServer:
-    """A server with its health, from `start` to `drain` or `stop`."""
+    """A server with its health, from `start` to `stop`."""
 
     def __init__(
         self,
@@ -106,17 +106,6 @@ class RpcServer:
         await self.readiness.check()
         await server.start()
         self._watch = asyncio.create_task(self.readiness.run(), name="readiness")
-
-    async def drain(self, delay_s: float, grace_s: float) -> None:
-        """Ends without failing a call: NOT_SERVING, wait, accept no more, finish in flight.
-
-        Args:
-            delay_s: seconds callers are given to look elsewhere.
-            grace_s: seconds calls in flight are given before they are cancelled.
-        """
-        await self.readiness.drain()
-        await asyncio.sleep(delay_s)
-        await self.stop(grace_s)
 
     async def stop(self, grace_s: float = 0.0) -> None:
         """Accepts no more, and cancels what is not finished within `grace_s` seconds."""

@@ -102,6 +102,18 @@ async def failure(answer: Awaitable[Any]) -> Failure:
     raise AssertionError("the call succeeded")
 
 
+async def lateness(of: str, ask: Callable[[], Awaitable[Any]]) -> Failure:
+    """How a call fails that a method is late for; asked again while somebody else is named.
+
+    Each callee has 20 ms to be heard before its caller gives up, which a busy machine may miss.
+    """
+    for _ in range(20):
+        refused = await failure(ask())
+        if refused.metadata == {"method": of}:
+            break
+    return refused
+
+
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     """Returns once the condition holds. TimeoutError if it does not in time."""
     async with asyncio.timeout(seconds):

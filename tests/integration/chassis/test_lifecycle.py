@@ -1,6 +1,7 @@
 """A process from start to stop, in this process."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from services.chassis.rpc.call import use
+from services.chassis.rpc.peers import Peers
 from services.chassis.run.config import ProcessConfig
 from services.chassis.run.lifecycle import (
     Bound,
@@ -23,7 +26,7 @@ from services.chassis.run.lifecycle import (
     Target,
     run_components,
 )
-from tests.integration.chassis.serving import ANY_PORT, KEY, failure, metadata
+from tests.integration.chassis.serving import ANY_PORT, KEY, call, failure, metadata, until
 from tests.support.echo import EchoRequest, EchoServicer, EchoStub
 
 HELLO = EchoRequest(text="hello")
@@ -165,7 +168,7 @@ async def test_what_is_half_built_unwinds() -> None:
 
 async def test_loops_are_cancelled_after_calls_are_finished() -> None:
     order: list[str] = []
-    begun = asyncio.Event()
+    begun, draining = asyncio.Event(), asyncio.Event()
 
     async def run() -> None:
         try:
@@ -175,12 +178,13 @@ async def test_loops_are_cancelled_after_calls_are_finished() -> None:
 
     async def echo(text: str) -> str:
         begun.set()
-        await asyncio.sleep(0.1)
+        await draining.wait()
         order.append("call finished")
         return text
 
     async def end_streams() -> None:
         order.append("streams ended")
+        draining.set()
 
     component = Component(
         "echo",
@@ -197,16 +201,59 @@ async def test_loops_are_cancelled_after_calls_are_finished() -> None:
     assert order == ["streams ended", "call finished", "loop cancelled"]
 
 
+async def test_a_replica_drains_under_load_without_a_failed_call() -> None:
+    answered: Counter[str] = Counter()
+    failures: list[BaseException] = []
+    done = asyncio.Event()
+
+    def replica(name: str) -> Target:
+        async def echo(text: str) -> str:
+            await asyncio.sleep(0.02)
+            answered[name] += 1
+            return text
+
+        component = Component("echo", servicers=(EchoServicer(echo).binding(),))
+        return target(component, CONFIG.model_copy(update={"drain_delay_s": 0.2}))
+
+    async def keep_calling(stub: EchoStub) -> None:
+        while not done.is_set():
+            try:
+                with use(call()):
+                    await stub.echo(HELLO)
+            except grpc.aio.AioRpcError as error:
+                failures.append(error)
+
+    async with running(replica("leaving")) as leaving, running(replica("staying")) as staying:
+        ports = [process.ports.grpc["echo"] for process in (leaving, staying)]
+        peers = Peers({"echo": "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in ports)})
+        stub = EchoStub(peers.channel("echo"))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(16):
+                group.create_task(keep_calling(stub))
+            await until(lambda: min(answered["leaving"], answered["staying"]) >= 20)
+            leaving.stop.set()
+            await leaving.ended
+            left, stayed = answered["leaving"], answered["staying"]
+            await until(lambda: answered["staying"] >= stayed + 100)
+            done.set()
+        await peers.close()
+    assert failures == []
+    assert answered["leaving"] == left
+
+
 async def test_http_is_served_beside_and_drains_too() -> None:
-    begun = asyncio.Event()
+    begun, draining = asyncio.Event(), asyncio.Event()
 
     async def slow(_request: Request) -> PlainTextResponse:
         begun.set()
-        await asyncio.sleep(0.1)
+        await draining.wait()
         return PlainTextResponse("done")
 
+    async def end_streams() -> None:
+        draining.set()
+
     app = Starlette(routes=[Route("/slow", slow)])
-    component = echoing(http=app, http_listen=ANY_PORT)
+    component = echoing(http=app, http_listen=ANY_PORT, drain=(end_streams,))
     async with running(target(component)) as process, httpx.AsyncClient() as client:
         url = f"http://127.0.0.1:{process.ports.http['echo']}/slow"
         answer = asyncio.create_task(client.get(url))

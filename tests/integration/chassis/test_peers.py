@@ -10,7 +10,15 @@ import pytest
 from services.chassis.rpc import errors
 from services.chassis.rpc.call import Call, current, use
 from services.chassis.rpc.peers import Peers
-from tests.integration.chassis.serving import GUEST, MANAGER, Served, call, failure, serving, until
+from tests.integration.chassis.serving import (
+    GUEST,
+    MANAGER,
+    Served,
+    call,
+    failure,
+    lateness,
+    serving,
+)
 from tests.support.echo import SERVICE, EchoRequest, EchoServicer, EchoStub
 
 HELLO = EchoRequest(text="hello")
@@ -68,8 +76,12 @@ async def test_the_error_names_who_was_late_two_hops_away() -> None:
             return str(answer.text)
 
         async with serving(EchoServicer(pass_on)) as first, calling(first) as stub:
-            with use(call(seconds=0.5, principal=MANAGER)):
-                refused = await failure(stub.echo(HELLO))
+
+            async def ask() -> object:
+                with use(call(seconds=0.5, principal=MANAGER)):
+                    return await stub.echo(HELLO)
+
+            refused = await lateness(f"/{SERVICE}/Manage", ask)
     assert refused.code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert refused.metadata == {"method": f"/{SERVICE}/Manage"}
 
@@ -175,59 +187,3 @@ async def test_calls_spread_over_all_addresses() -> None:
                 await stub.echo(HELLO)
         assert one.handled("Echo", "OK") >= 5
         assert other.handled("Echo", "OK") >= 5
-
-
-async def test_a_replica_drains_under_load_without_a_failed_call() -> None:
-    async def echo(text: str) -> str:
-        await asyncio.sleep(0.02)
-        return text
-
-    failures: list[BaseException] = []
-    done = asyncio.Event()
-
-    async def keep_calling(stub: EchoStub) -> None:
-        while not done.is_set():
-            try:
-                with use(call()):
-                    await stub.echo(HELLO)
-            except grpc.aio.AioRpcError as error:
-                failures.append(error)
-
-    async with (
-        serving(EchoServicer(echo)) as leaving,
-        serving(EchoServicer(echo)) as staying,
-        calling(leaving, staying) as stub,
-        asyncio.TaskGroup() as group,
-    ):
-        for _ in range(16):
-            group.create_task(keep_calling(stub))
-        await until(lambda: leaving.handled("Echo", "OK") >= 20)
-        await until(lambda: staying.handled("Echo", "OK") >= 20)
-        await leaving.server.drain(delay_s=0.2, grace_s=5)
-        left, stayed = leaving.handled("Echo", "OK"), staying.handled("Echo", "OK")
-        await until(lambda: staying.handled("Echo", "OK") >= stayed + 100)
-        done.set()
-    assert failures == []
-    assert leaving.handled("Echo", "OK") == left
-    assert leaving.handled("Echo", "CANCELLED") == 0
-
-
-async def test_a_call_in_flight_is_finished_while_the_server_drains() -> None:
-    begun, release = asyncio.Event(), asyncio.Event()
-
-    async def echo(text: str) -> str:
-        begun.set()
-        await release.wait()
-        return text
-
-    async with serving(EchoServicer(echo)) as callee, calling(callee) as stub:
-        with use(call()):
-            running = asyncio.ensure_future(stub.echo(HELLO))
-            await begun.wait()
-            draining = asyncio.create_task(callee.server.drain(delay_s=0, grace_s=5))
-            await asyncio.sleep(0.05)
-            assert not draining.done()
-            release.set()
-            assert (await running).text == "hello"
-            async with asyncio.timeout(5):
-                await draining

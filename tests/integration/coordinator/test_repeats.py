@@ -31,6 +31,14 @@ async def dying(database: MigratedDatabase) -> AsyncIterator[SessionStore]:
         yield SessionStore(connected, clock, IdFactory(clock).new, BRIEF_TERM_S)
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def patient(database: MigratedDatabase) -> AsyncIterator[SessionStore]:
+    """The store of a coordinator that holds a lease for its whole term."""
+    async with Database.connect(database.service_url("coordinator")) as connected:
+        clock = lambda: datetime.now(UTC)  # noqa: E731
+        yield SessionStore(connected, clock, IdFactory(clock).new, 60.0)
+
+
 async def begin(store: SessionStore, guest: Guest, text: str, key: str) -> Begun:
     owner = Owner(guest.principal.tenant_id, guest.principal.principal_id)
     begun = await store.begin(owner, from_id("ses", guest.session_id), key, text)
@@ -95,9 +103,9 @@ async def test_many_at_once_with_one_key_make_one_turn(guest: Guest, sees: Conne
 
 
 async def test_while_a_message_is_answered_it_and_others_wait(
-    guest: Guest, dying: SessionStore
+    guest: Guest, patient: SessionStore
 ) -> None:
-    begun = await begin(dying, guest, ORDERING, "running")
+    begun = await begin(patient, guest, ORDERING, "running")
     same = await failure(guest.says(ORDERING, "running"))
     other = await failure(guest.says("Two lattes", "other"))
     assert (same.code, same.reason) == (grpc.StatusCode.ABORTED, "REQUEST_IN_PROGRESS")
@@ -105,7 +113,7 @@ async def test_while_a_message_is_answered_it_and_others_wait(
     assert same.retry_after
     assert other.retry_after
     assert (await guest.turn("running")).state == turn_pb2.TURN_STATE_RUNNING
-    await dying.fail(begun.lease, begun.turn)
+    await patient.fail(begun.lease, begun.turn)
 
 
 async def test_a_dead_coordinators_message_is_taken_over_when_its_lease_ends(

@@ -10,7 +10,7 @@ from maitred.coordinator.v1 import chat_service_pb2, session_pb2, turn_pb2
 from maitred.errors.v1 import error_pb2
 from maitred.orders.v1 import cart_pb2, cart_service_pb2, order_pb2
 
-from services.chassis.data.idempotency import in_progress, key_reused
+from services.chassis.data.idempotency import RETRY_AFTER_S, in_progress, key_reused
 from services.chassis.data.ids import from_id, to_id
 from services.chassis.rpc.errors import Failure, aborted, not_found, to_status
 from services.chassis.rpc.identity import Principal
@@ -40,7 +40,6 @@ from services.coordinator.sessions.turn import (
 )
 
 SESSION = "ses"
-_RETRY_AFTER_S = 1.0
 _STATES = {
     TurnState.RUNNING: turn_pb2.TURN_STATE_RUNNING,
     TurnState.FINISHED: turn_pb2.TURN_STATE_FINISHED,
@@ -264,13 +263,13 @@ def refused(error: Exception, session_id: str, request_id: str) -> Failure | Non
             failure = aborted(
                 "SESSION_BUSY",
                 "The session is answering another message; try again.",
-                retry_after=_RETRY_AFTER_S,
+                retry_after=RETRY_AFTER_S,
             )
         case LeaseLost():
             failure = aborted(
                 "LEASE_LOST",
                 "Another process took the session over; try again.",
-                retry_after=_RETRY_AFTER_S,
+                retry_after=RETRY_AFTER_S,
                 session_id=session_id,
             )
     return failure

@@ -11,11 +11,12 @@ from maitred.coordinator.v1 import chat_service_pb2 as chat_pb
 from maitred.coordinator.v1 import chat_service_pb2_grpc, session_service_pb2_grpc
 from maitred.coordinator.v1 import session_service_pb2 as session_pb
 
-from services.chassis.data.idempotency import IdempotencyKeys, Scope
+from services.chassis.data.idempotency import IdempotencyKeys
 from services.chassis.data.pages import PageTokens, page_size
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc import call
 from services.chassis.rpc.faults import failure_of
+from services.chassis.rpc.repeats import REPLAYED, keyless, scope_of, tell_replayed
 from services.chassis.rpc.server import ServicerBinding
 from services.coordinator import convert
 from services.coordinator.sessions.conversation import Conversations
@@ -23,7 +24,6 @@ from services.coordinator.sessions.store import SessionStore
 from services.coordinator.sessions.stream import Replayed
 
 _CREATE_SESSION = "maitred.coordinator.v1.SessionService/CreateSession"
-_REPLAYED = (("idempotent-replayed", "true"),)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -75,7 +75,7 @@ class ChatService(chat_service_pb2_grpc.ChatServiceServicer):
             with _told(request.session_id, key):
                 async for event in events:
                     if isinstance(event, Replayed):
-                        await context.send_initial_metadata(_REPLAYED)
+                        await context.send_initial_metadata(REPLAYED)
                         continue
                     yield convert.chat_message(event)
                     begun = True
@@ -110,17 +110,17 @@ class SessionService(session_service_pb2_grpc.SessionServiceServicer):
         self, request: session_pb.CreateSessionRequest, context: Context
     ) -> session_pb.CreateSessionResponse:
         """As the contract says."""
-        owner = convert.owner_of(call.current().principal)
+        principal = call.current().principal
+        owner = convert.owner_of(principal)
 
         async def create(connection: Connection) -> bytes:
             session = await self._store.create(connection, owner)
             message = convert.session_message(session)
             return session_pb.CreateSessionResponse(session=message).SerializeToString()
 
-        scope = Scope(owner.tenant_id, owner.principal_id, _CREATE_SESSION, request.request_id)
-        answer = await self._keys.run_once(scope, b"", create)
-        if answer.replayed:
-            context.set_trailing_metadata(_REPLAYED)
+        scope = scope_of(principal, _CREATE_SESSION, request.request_id)
+        answer = await self._keys.run_once(scope, keyless(request), create)
+        tell_replayed(context, answer)
         return session_pb.CreateSessionResponse.FromString(answer.body)
 
     async def GetSession(

@@ -10,13 +10,13 @@ from maitred.orders.v1 import catalog_pb2, catalog_service_pb2, catalog_service_
 
 from services.chassis.data.pages import PageTokens, page_size
 from services.chassis.rpc.call import current
+from services.chassis.rpc.repeats import keyless, scope_of, tell_replayed
 from services.chassis.rpc.server import ServicerBinding
 from services.orders.catalog.convert import catalog_invalid, to_catalog
 from services.orders.catalog.editions import Edition, PerEdition
 from services.orders.catalog.model import InvalidCatalog
 from services.orders.catalog.search import ProductIndex
 from services.orders.catalog.store import CatalogStore
-from services.orders.convert import keyless, scope_of, tell_replayed
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -14,8 +14,9 @@ from services.chassis.data.ids import IdFactory, from_id
 from services.chassis.data.pages import PageTokens, page_size
 from services.chassis.rpc.call import current
 from services.chassis.rpc.identity import Principal
+from services.chassis.rpc.repeats import keyless, scope_of, tell_replayed
 from services.chassis.rpc.server import ServicerBinding
-from services.orders.convert import keyless, scope_of, tell_replayed, visible_to
+from services.orders.convert import visible_to
 from services.orders.orders.convert import (
     from_order,
     order_not_found,

@@ -11,13 +11,14 @@ from maitred.orders.v1 import cart_pb2, quote_service_pb2, quote_service_pb2_grp
 from services.chassis.data.ids import IdFactory, from_id
 from services.chassis.rpc.call import current
 from services.chassis.rpc.errors import FieldProblem, invalid
+from services.chassis.rpc.repeats import keyless, scope_of, tell_replayed
 from services.chassis.rpc.server import ServicerBinding
 from services.orders.carts.convert import cart_invalid, from_cart, to_cart
 from services.orders.carts.fitting import CartDoesNotFit, check, sold_out
 from services.orders.carts.pricing import price
 from services.orders.catalog.model import Catalog
 from services.orders.catalog.ports import CurrentCatalog
-from services.orders.convert import keyless, scope_of, tell_replayed, visible_to
+from services.orders.convert import visible_to
 from services.orders.quotes.convert import from_quote, not_available, quote_not_found
 from services.orders.quotes.quote import StoredQuote
 from services.orders.quotes.store import QuoteStore

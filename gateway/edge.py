@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
 import grpc
@@ -207,11 +207,12 @@ class _Reply:
         ]
         self._send = send
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), *self.headers]
-        await self._send(message)
+        # Not awaited here: a stream's every frame would pass through one coroutine more.
+        return self._send(message)
 
 
 def _exchange(scope: Scope, receive: Receive) -> Exchange:

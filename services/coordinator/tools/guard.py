@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.coordinator.sessions.cart import Cart, fingerprint
+from services.coordinator.sessions.cart import Cart, CartLine, fingerprint
 
 
 class Refusal(StrEnum):
@@ -48,12 +48,32 @@ def refusal(cart: Cart, consent: Consent) -> Refusal | None:
 
 
 def asks_for_more(cart: Cart, after: Cart) -> bool:
-    """Whether words that make the one cart the other add to it, beyond repeating what is there.
+    """Whether words that make the one cart the other change it beyond repeating what is there.
 
     A guest who says yes and orders something else in the same breath approves another cart.
     """
     had, has = _counted(cart), _counted(after)
-    return any(more > 0 and more != had[id_] for id_ in has if (more := has[id_] - had[id_]))
+    if any(more > 0 and more != had[id_] for id_ in has if (more := has[id_] - had[id_])):
+        return True
+    return _is_remade(cart, after)
+
+
+def _is_remade(cart: Cart, after: Cart) -> bool:
+    """Whether a line that stays is made another way, or the whole order is to be."""
+    made = {line.line_id: _made(line) for line in cart.lines}
+    if any(_made(line) != made.get(line.line_id, _made(line)) for line in after.lines):
+        return True
+    had = _chosen(cart)
+    return any(option != had.get(id_, option) for id_, option in _chosen(after).items())
+
+
+def _made(line: CartLine) -> frozenset[tuple[str, str, int | None]]:
+    options = {(o.option_group_id, o.option_id, o.quantity) for o in line.options}
+    return frozenset(options | {("", a.add_on_id, a.quantity) for a in line.add_ons})
+
+
+def _chosen(cart: Cart) -> dict[str, str]:
+    return {choice.order_choice_id: choice.option_id for choice in cart.order_choices}
 
 
 def _counted(cart: Cart) -> Counter[str]:

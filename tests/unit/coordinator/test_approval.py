@@ -53,7 +53,8 @@ def test_a_yes_in_any_wording_approves(text: str) -> None:
         "it's missing the egg", "everything except the egg is right", "no, that is wrong",
         "Great, and a cola please", "My dog is great", "You have a nice place here",
         "this place looks nice", "sorry what?", "Right, what else do you have?", "I said spicy",
-        "Nope. That's all.", "Nope, that's it.", "no, nothing else", "no thanks", "please", "nice", "well", "done", "I'm good", "No, I'm good",
+        "Nope. That's all.", "Nope, that's it.", "no, nothing else", "no thanks", "please",
+        "nice", "well", "done", "I'm good", "No, I'm good",
         "I said yes to my boss today", "yes I want to change it", "yes I have a question",
         "yes, what time do you close", "yes tomorrow", "looks good on you",
         "I agree that coffee is tasty", "exactly like my wife's", "yes no", "fine, forget it",
@@ -81,7 +82,9 @@ def test_a_yes_in_any_wording_approves(text: str) -> None:
         "all wrong", "yes, with egg and no nori", "would it be right", "Is the ramen good",
         "I'd like to order a ramen", "I'd like a large ramen", "great ramen place",
         "yes whatever, surprise me", "the ramen is not right", "that's it, I'm leaving",
-        "the other one is right", "my order was wrong, yes", "yes unless it is late", "I have", "that one", "I want that",
+        "the other one is right", "my order was wrong, yes", "yes unless it is late",
+        "ok one please", "yes, with egg",
+        "I have", "that one", "I want that",
     ],
 )  # fmt: skip
 def test_doubt_questions_thanks_and_small_talk_do_not(text: str) -> None:

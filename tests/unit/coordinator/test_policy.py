@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
-from services.coordinator.models.local.policy import (
+from services.coordinator.models.local.memory import (
     Asked,
-    Call,
     Memory,
+    Pending,
+    of_document,
+    to_document,
+)
+from services.coordinator.models.local.policy import (
+    Call,
     Say,
     Step,
     ToolAnswer,
@@ -43,7 +48,7 @@ def test_an_order_goes_to_the_cart_in_the_guests_words() -> None:
 
 def test_a_filled_cart_is_read_back_at_once() -> None:
     step = next_step("a ramen", [update()], Memory())
-    assert step == Say(READ_BACK, WAITING)
+    assert step == Say(READ_BACK, replace(WAITING, subject="Ramen"))
 
 
 def test_a_yes_to_the_read_back_confirms() -> None:
@@ -68,7 +73,9 @@ def test_a_yes_that_changes_the_cart_needs_another() -> None:
     text = "Yes. I'll have two of them."
     assert next_step(text, [], WAITING) == Call("update_cart", {"text": text})
     step = next_step(text, [update(larger)], WAITING)
-    assert step == Say(read_back(larger), Memory(Asked.APPROVAL, read_back(larger)))
+    assert said(step) == read_back(larger)
+    assert isinstance(step, Say)
+    assert (step.memory.asked, step.memory.read_back) == (Asked.APPROVAL, read_back(larger))
 
 
 def test_a_yes_that_repeats_the_order_confirms() -> None:
@@ -93,7 +100,7 @@ def test_what_is_ambiguous_is_asked() -> None:
         ("SOLD_OUT", "Sorry, we're out of mochi right now."),
         ("NOT_ON_MENU", "Sorry, we don't have mochi."),
         ("NOT_OFFERED", "Sorry, mochi isn't available with the Ramen."),
-        ("TOO_MANY", "I've put down the most we can do for mochi."),
+        ("TOO_MANY", "That's too many for one order; I've put down the most we can do of mochi."),
     ],
 )
 def test_what_was_refused_is_said_before_the_read_back(kind: str, text: str) -> None:
@@ -129,6 +136,7 @@ MENU: Mapping[str, Any] = {
             "price_minor": "1200",
             "allergens": ["gluten", "egg"],
             "option_group_ids": ["broth"],
+            "add_on_ids": ["corn"],
             "attributes": {"vegan": "no"},
         },
         {"product_id": "udon", "name": "Udon", "category": "Noodles", "price_minor": "1100"},
@@ -153,7 +161,7 @@ MENU: Mapping[str, Any] = {
     ("question", "answer"),
     [
         ("how much is the ramen?", "Ramen is €12.00."),
-        ("how much is a ramen with corn", "Ramen is €12.00 and Sweet Corn adds €0.80."),
+        ("how much is a ramen with corn", "Ramen (Sweet Corn) is €12.80."),
         ("what's your cheapest drink?", "The Cola, at €2.50."),
         ("what noodles do you have?", "We have Ramen and Udon."),
         ("what kinds of broth do you have?", "For broth we have Miso and Soy."),
@@ -162,9 +170,12 @@ MENU: Mapping[str, Any] = {
         ("do you have pizza?", "Sorry, we don't have pizza."),
         ("what's in the ramen?", "Ramen: Wheat noodles in broth; vegan: no."),
         ("does the ramen contain egg?", "Yes, the Ramen contains egg."),
-        ("does the udon contain egg?", "Our allergen list for the Udon doesn't name egg."),
+        (
+            "does the udon contain egg?",
+            "For the Udon our allergen list names no allergens; about egg, please ask our staff.",
+        ),
         ("is the ramen vegan?", "Ramen: vegan, no."),
-        ("is the cola vegan?", "I don't know whether the Cola is vegan."),
+        ("is the cola vegan?", "Our menu doesn't say that of the Cola; our staff can tell you."),
         ("when do you close?", "I'm afraid I don't know that; our staff can tell you."),
         ("what do you have?", "Noodles: Ramen and Udon. Drinks: Cola. Sweets: ."),
     ],
@@ -193,7 +204,7 @@ def test_a_placed_order_is_told_and_forgotten() -> None:
     step = next_step("yes", [ToolAnswer("confirm", content)], WAITING)
     assert step == Say(
         "Thank you! Your order is placed. Total: €12.00. Your order number is FF12AB.",
-        Memory(placed=True),
+        Memory(placed="FF12AB"),
     )
 
 
@@ -223,3 +234,70 @@ def test_the_read_back_names_all_that_was_chosen() -> None:
         "Your order: 2 × Ramen (Large, no Nori, 2 × Soft Egg, 3 × Sweet Corn, note “no lid”) "
         "and 1 × Ramen, to go. That's $36.50. Is that right? Shall I place the order?"
     )
+
+
+def test_an_answer_that_points_at_a_product_names_it() -> None:
+    step = next_step("how much is the udon?", [ToolAnswer("retrieve_menu", MENU)], Memory())
+    assert isinstance(step, Say)
+    for text, meant in [
+        ("ok two of those", "ok two Udon"),
+        ("I'll take it", "I'll take Udon"),
+        ("I'll have one, please", "I'll have one Udon, please"),
+    ]:
+        assert next_step(text, [], step.memory) == Call("update_cart", {"text": meant})
+
+
+def test_how_much_it_is_means_the_product_just_asked_about_or_else_the_cart() -> None:
+    menu = ToolAnswer("retrieve_menu", MENU)
+    asked = next_step("is the udon vegan?", [menu], WAITING)
+    assert isinstance(asked, Say)
+    assert said(next_step("how much is it?", [menu], asked.memory)).startswith("Udon is €11.00.")
+    for text in ("ok but how much is it", "total?", "what does that come to?",
+                 "what was my order again?"):  # fmt: skip
+        assert said(next_step(text, [], WAITING)) == READ_BACK
+
+
+CHOOSING = Memory(Asked.CHOICE, pending=Pending("gyoza", ("Pork Gyoza", "Vegetable Gyoza")))
+
+
+@pytest.mark.parametrize("text", ["yes", "hmm", "thanks", "not sure"])
+def test_a_question_which_is_asked_again_until_it_is_answered(text: str) -> None:
+    idle = update(Cart(), changed=False)
+    step = next_step(text, [], CHOOSING)
+    step = next_step(text, [idle], CHOOSING) if isinstance(step, Call) else step
+    assert said(step).endswith("Which gyoza would you like: Pork Gyoza or Vegetable Gyoza?")
+    assert isinstance(step, Say)
+    assert step.memory.pending == CHOOSING.pending
+
+
+def test_a_choice_may_be_told_by_its_place() -> None:
+    for text, name in [("the second one", "Vegetable Gyoza"), ("the last one", "Vegetable Gyoza"),
+                       ("first", "Pork Gyoza")]:  # fmt: skip
+        assert next_step(text, [], CHOOSING) == Call("update_cart", {"text": name})
+
+
+@pytest.mark.parametrize(
+    "text", ["yes I want to change it", "I changed my mind", "can I change it"]
+)
+def test_who_wants_a_change_is_asked_which(text: str) -> None:
+    assert said(next_step(text, [], WAITING)) == "No problem. What should I change?"
+
+
+def test_a_placed_order_is_cancelled_by_the_staff() -> None:
+    text = "I want to cancel my order"
+    step = next_step(text, [update(Cart(), changed=False)], Memory(placed="FF12AB"))
+    assert (
+        said(step) == "Your order FF12AB is already placed; our staff can still cancel it for you."
+    )
+
+
+@pytest.mark.parametrize("text", ["hmm, not sure", "I don't know", "let me ask my wife"])
+def test_who_hesitates_is_given_time(text: str) -> None:
+    assert said(next_step(text, [], WAITING)) == f"Take your time. {READ_BACK}"
+
+
+def test_memory_survives_storage() -> None:
+    memory = Memory(Asked.CHOICE, READ_BACK, "FF12AB", "a question", "Udon", "Ramen",
+                    CHOOSING.pending)  # fmt: skip
+    assert of_document(to_document(memory)) == memory
+    assert of_document({}) == Memory()

@@ -28,12 +28,13 @@ class Reading:
     """The acts of one message.
 
     ``wishes`` is whether it may say something about the order beyond the act; ``question`` is
-    the sentence that asks about the menu, empty for none.
+    the sentence that asks about the menu, empty for none; ``said`` the message as plain words.
     """
 
     act: Act
     wishes: bool
     question: str = ""
+    said: str = ""
 
 
 _GREETING = re.compile(
@@ -62,14 +63,25 @@ _REJECTION = re.compile(
     r"correct|that|wrong|hang on|a|1|one|second|sec|minute|moment|just|me|let|think|still|quite|"
     r"what|i|wanted|ordered|want|said|asked|for|do|so|sir|at|all))*$"
 )
+_CHANGE = re.compile(
+    r"^(?:(?:yes|no|nope|ok|okay|actually|sorry|oh|um|well|wait|and|but|please|hmm) )*"
+    r"(?:(?:i|we) (?:would like|want|need|have|wanted|wish) to|(?:can|could|may) (?:i|we|you)|"
+    r"let me|please)"
+    r" (?:change|edit|modify|correct|fix|adjust)(?: (?:it|that|this|something|one thing|a thing|"
+    r"(?:the|my) order))?(?: please| first)*$|"
+    r"^(?:(?:yes|no|ok|actually|sorry|oh|wait) )*(?:i (?:have )?changed my mind|"
+    r"i (?:have|had|need|want) (?:a|one|another) change)(?: sorry)?$"
+)
 _HESITATION = re.compile(
-    r"^(?=.*\b(?:think|thinking|deciding|check|look|see|hold on|hang on|wait|sec|second|moment|"
+    r"^(?=.*\b(?:think|ask|thinking|deciding|check|look|see|hold on|hang on|wait|sec|second|moment|"
     r"minute|"
-    r"min|time|hm+|um+|uh+|er|ah|not sure)\b)"
+    r"min|time|hm+|um+|uh+|er|ah|not sure|"
+    r"not know|dunno|unsure|undecided|no idea|maybe|perhaps|guess|probably)\b)"
     r"(?:(?:ok|okay|oh|um+|uh+|hm+|well|so|er|ah|wait|please|sorry|just|no|yes|actually|i|let me|"
     r"let us|need to|want to|give me|hold on|hang on|wait|think|see|check|look|about it|it over|"
     r"a|one|1|sec|second|moment|minute|min|am|still|not|sure|yet|thinking|deciding|bit|little|"
-    r"more|time) ?)+$"
+    r"more|time|do|know|dunno|unsure|undecided|idea|maybe|perhaps|guess|probably|really|my|wife|"
+    r"husband|friend|ask|yes|if|what|quite) ?)+$"
 )
 _CANCEL = re.compile(
     r"^(?:(?:no|actually|oh|sorry|please|ok|okay|um|you know what|wait|well|just|can you|"
@@ -83,7 +95,7 @@ _CANCEL = re.compile(
     r"(?:the|my) (?:cart|order|basket))|empty (?:the|my) (?:cart|basket|order)|"
     r"i (?:do not|no longer) want (?:anything|it|the order|to order)(?: (?:anymore|any more|"
     r"now))?|"
-    r"i (?:have )?changed my mind(?: i do not want (?:anything|it))?|leave it|"
+    r"i (?:have )?changed my mind i do not want (?:anything|it)|leave it|"
     r"i am (?:leaving|going)(?: now)?|remove everything)(?: (?:please|thanks|thank you|sorry|then|"
     r"now|all|anymore))*$"
 )
@@ -105,7 +117,12 @@ _CART = re.compile(
     r"everything|"
     r"my order|the total|all that|this)(?: (?:all )?(?:come to|cost|in total|altogether|"
     r"all together|now|be|together|all))*$|"
-    r"what is (?:my|the) (?:total|bill|order)|read (?:it|that|my order) back|what did you get)\b"
+    r"what (?:is|was) (?:my|the) (?:total|bill|order|sum)|^(?:and )?(?:the )?(?:total|bill|sum)"
+    r"(?: please)?$|"
+    r"what (?:does|will|would) (?:it|that|this|everything|the order|my order|all that)"
+    r"(?: all)? (?:come to|cost|be|make|add up to)|"
+    r"what (?:did|have) i (?:just )?(?:order|ordered|ask for|asked for)|read (?:it|that|"
+    r"my order) back|what did you get)\b"
 )
 _ASKING = re.compile(
     r"^(?:(?:hi|hello|hey|good \w+|there|ok|okay|so|oh|um|well|excuse me|please|sorry|and|but|"
@@ -128,7 +145,8 @@ _ASKING = re.compile(
     r"(?:i am |i was |i )?(?:just )?(?:wonder|wondering|curious)\b|"
     r"i (?:want|would like|need|would love|wanted) to (?:know|ask|see|hear|find out)\b|"
     r"i (?:have|had|got) (?:a|one|another) question\b|i am (?:allergic|vegan|vegetarian|lactose|"
-    r"gluten)\b|"
+    r"gluten)\b|(?:i|we) (?:would like|want|will|need|have|am going|prefer)(?: to)? pay(?:ing)?\b|"
+    r"(?:i (?:will|would like to|want to) )?pay(?:ing)? (?:by|with|in)\b|my address is\b|"
     r"i (?:have|got) (?:a|an) \w+ allergy\b|recommend|suggest|price|allergens?\b)"
 )
 _ORDERING_QUESTION = re.compile(
@@ -147,6 +165,7 @@ _ORDERING_QUESTION = re.compile(
 _QUESTION_JOINT = re.compile(
     r"\b(?:and|but|also) (?=(?:do|does|what|which|is there|are there|how much)\b)"
 )
+_OPENING = re.compile(r"^(?:(?:ok|okay|oh|um|uh|hmm|so|well|yes|sorry|sure|right|and|but) ?)+$")
 _MENU_WORDS = re.compile(
     r"\b(?:how much|price|cost|vegan|vegetarian|gluten|allerg\w*|contain|come with)\b"
 )
@@ -154,6 +173,7 @@ _WHOLE_MESSAGES = (
     (Act.CANCEL, _CANCEL),
     (Act.SHOW_CART, _CART),
     (Act.HESITATE, _HESITATION),
+    (Act.REJECT, _CHANGE),
     (Act.REJECT, _REJECTION),
     (Act.GREET, _GREETING),
     (Act.THANK, _THANKS),
@@ -169,18 +189,18 @@ def read_act(text: str, awaiting_approval: bool = False, read_back: str = "") ->
     ``awaiting_approval`` is whether the assistant's previous message read the cart back;
     ``read_back`` is that read-back.
     """
-    question = question_in(text)
-    if awaiting_approval and approves(text, read_back):
-        return Reading(Act.APPROVE, _says_more(text), question)
     said = " ".join(words(text))
+    if awaiting_approval and approves(text, read_back):
+        return Reading(Act.APPROVE, False, said=said)
+    question = question_in(text)
     act = next((act for act, pattern in _WHOLE_MESSAGES if pattern.search(said)), None)
     if act is Act.SHOW_CART and _says_more_than_question(text):
         act = None
     if act is not None:
-        return Reading(act, False)
+        return Reading(act, False, said=said)
     if question:
-        return Reading(Act.ASK, _says_more_than_question(text), question)
-    return Reading(Act.SAY, True)
+        return Reading(Act.ASK, _says_more_than_question(text), question, said)
+    return Reading(Act.SAY, True, said=said)
 
 
 def question_in(text: str) -> str:
@@ -210,12 +230,10 @@ def _says_more_than_question(text: str) -> bool:
 
 def _is_aside(said: str) -> bool:
     asks = _ASKING.search(said) and not _ORDERING_QUESTION.search(said)
-    return bool(asks or _GREETING.search(said) or _THANKS.search(said))
-
-
-def _says_more(text: str) -> bool:
-    """Whether an approval holds words that could change the order."""
-    return any(
-        not (approves(said) or _THANKS.search(said) or _GREETING.search(said))
-        for said, _ in sentences(text)
+    return bool(
+        asks
+        or _CART.match(said)
+        or _OPENING.search(said)
+        or _GREETING.search(said)
+        or _THANKS.search(said)
     )

@@ -2,21 +2,24 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from services.coordinator.models.local import replies
-from services.coordinator.models.local.menu import Found, find
+from services.coordinator.models.local.facts import tell_allergens, tell_attributes
+from services.coordinator.models.local.menu import Found, find, values_of
 from services.coordinator.models.local.views import Item, MenuView, Value
 
 _MOST = 12
 _PRICE = re.compile(r"\b(?:how much|price|prices|cost|costs|expensive|cheap|cheapest|charge)\b")
 _CHEAPEST = re.compile(r"\b(?:cheapest|least expensive|lowest price)\b")
-_ALLERGY = re.compile(
-    r"\b(?:allerg\w*|contain\w*|gluten|lactose|vegan|vegetarian|halal|kosher|free|"
-    r"intoleran\w*|coeliac|celiac|safe)\b"
+_QUESTION_AHEAD = re.compile(
+    r"\b(?:(?:i (?:have|had|got)|i have got) (?:a|one|another|some|a few) (?:quick )?questions?|"
+    r"(?:can|could|may) i ask(?: you)?(?: something| a question| one thing)?|"
+    r"^(?:just )?(?:a |one )?(?:quick )?question)$"
 )
-_AVOIDING = re.compile(r"\b(?:without|avoid|avoiding|no|cannot|not)\b")
-_HAVING = re.compile(r"\b(?:does|do|is|are) .*\b(?:have|has|in)\b|\bis there\b|\bany\b")
-_DIETS = ("vegan", "vegetarian", "halal", "kosher")
+_POINTING = re.compile(r"\b(?:it|its|that|this|they|them|those|these|that one|this one)\b")
+_PAYING = re.compile(r"\b(?:pay|paying|payment|cards?|cash|apple pay|invoice|tip)\b")
+_DIETS = re.compile(r"\b(?:vegan|vegetarian|halal|kosher)\b")
 _WHOLE_MENU = re.compile(
     r"\b(?:menu|what (?:do|can) (?:you|i|we) (?:have|get|order|serve|sell|offer|got|eat|"
     r"drink)(?: here| today| to \w+)?$|"
@@ -31,99 +34,70 @@ _VARIATIONS = re.compile(
     r"\b(?:options|add ?ons?|extras?|choices|customi[sz]\w*|modif\w*|come with|comes with)\b"
 )
 _ELSEWHERE = re.compile(
-    r"\b(?:hours?|open|opening|close|closing|wi ?fi|internet|password|cards?|cash|pay|payment|"
-    r"apple|"
+    r"\b(?:hours?|open|opening|close|closing|wi ?fi|internet|password|"
     r"parking|park|toilets?|restrooms?|bathroom|address|located|location|directions|phone|number|"
-    r"reservations?|weather|jobs?|hiring|how long|how late|owner|manager|football|news|joke)\b"
+    r"reservations?|weather|jobs?|hiring|how long|how soon|what time|ready|waiting|wait|queue|"
+    r"how late|owner|manager|football|news|joke)\b"
 )
-_ALLERGEN_ALIASES = {
-    "milk": {"dairy", "lactose"},
-    "nuts": {"nut"},
-    "gluten": {"wheat", "coeliac", "celiac"},
-}
-"""Other words for allergens that food law names."""
+_LISTING_GROUP = re.compile(r"^(?:\w+ )*(?:which|what)\b.*\b(?:have|offer|got|there|choose)\b")
+_TELLING_ADDRESS = re.compile(r"\b(?:my address|i live)\b")
 _INSIDE = re.compile(
     r"\b(?:what is in|what is (?:a|an|the)\b|what are (?:the )?ingredients|ingredients|made (?:of|"
     r"with|from)|"
     r"describe|tell me (?:more )?about|explain|what comes (?:in|on|with)|how (?:big|large|many|"
     r"strong|spicy|hot|sweet)|"
-    r"how (?:is|are)|size|calories|caffeine|which size|difference)\b"
+    r"how (?:is|are)|size|calories|caffeine|which size|difference|"
+    r"(?:is|are) (?:it|they|that|this|the \w+|the \w+ \w+) (?:very |too |really )?(?:big|large|"
+    r"small|hot|"
+    r"spicy|sweet|strong|cold|filling|good))\b"
 )
 
 
-def answer(question: str, menu: MenuView) -> str:
-    """Return what the menu says about a question; says so where it says nothing."""
-    found = find(question, menu)
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to say to a question; ``named`` is the one product it is about, empty for none."""
+
+    text: str
+    named: str = ""
+
+
+def answer(question: str, menu: MenuView, subject: str = "") -> Answer:
+    """Return what the menu says about a question; says so where it says nothing.
+
+    ``subject`` is the name of the product that "it" stands for.
+    """
+    found = find(_DIETS.sub(" ", question), menu)
+    about = _resolved(question, found, menu, subject)
+    named = about.items[0].name if len(about.items) == 1 and not about.is_loose else ""
     for told in _TELLERS:
+        text = told(question, about, menu)
+        if text:
+            return Answer(text, named)
+    for told in _STOCK_TELLERS:
         text = told(question, found, menu)
         if text:
-            return text
-    return replies.UNKNOWN_FACT
+            return Answer(text, named)
+    return Answer(replies.UNKNOWN_FACT, named)
+
+
+def _resolved(question: str, found: Found, menu: MenuView, subject: str) -> Found:
+    """What the question is about when it points at what was spoken of last."""
+    if (found.items and not found.is_loose) or not _POINTING.search(question):
+        return found
+    meant = tuple(item for item in menu.items if item.name == subject)
+    return replace(found, items=meant, is_loose=False) if meant else found
+
+
+def _question_ahead(question: str, _found: Found, _menu: MenuView) -> str:
+    return replies.GO_ON if _QUESTION_AHEAD.search(question) else ""
 
 
 def _elsewhere(question: str, _found: Found, _menu: MenuView) -> str:
+    if _PAYING.search(question):
+        return replies.PAYING
+    if _TELLING_ADDRESS.search(question):
+        return replies.TELL_STAFF
     return replies.UNKNOWN_FACT if _ELSEWHERE.search(question) else ""
-
-
-def _allergens(question: str, found: Found, menu: MenuView) -> str:
-    wanted = [a for a in _known_allergens(menu) if _names(a, question)]
-    if found.exact_values and not found.items and not re.search(r"\b(?:allerg|contain)", question):
-        return ""
-    about_item = found.items and not found.is_loose and _HAVING.search(question)
-    if not (_ALLERGY.search(question) or (wanted and (about_item or _AVOIDING.search(question)))):
-        return ""
-    diet = next((d for d in _DIETS if d in question.split()), "")
-    if diet:
-        return _diet(diet, found, menu)
-    if found.items and not found.is_loose:
-        return " ".join(_contains(item, wanted) for item in found.items[:3])
-    if wanted:
-        free = [i.name for i in menu.items if i.available and not set(wanted) & set(i.allergens)]
-        listed = replies.join(wanted)
-        return (
-            f"By our list these contain no {listed}: {_some(free)}."
-            if free
-            else (f"Everything we have lists {listed}.")
-        )
-    return ""
-
-
-def _contains(item: Item, wanted: Sequence[str]) -> str:
-    has = [a for a in wanted if a in item.allergens]
-    if has:
-        return f"Yes, the {item.name} contains {replies.join(has)}."
-    if wanted:
-        return f"Our allergen list for the {item.name} doesn't name {replies.join(wanted)}."
-    if item.allergens:
-        return f"The {item.name} contains {replies.join(item.allergens)}."
-    return f"No allergens are listed for the {item.name}."
-
-
-def _diet(diet: str, found: Found, menu: MenuView) -> str:
-    def suits(item: Item) -> str:
-        return next((v for k, v in item.attributes if k.lower() == diet), "")
-
-    if found.items:
-        return " ".join(
-            f"{item.name}: {diet}, {suits(item)}."
-            if suits(item)
-            else f"I don't know whether the {item.name} is {diet}."
-            for item in found.items[:3]
-        )
-    names = [item.name for item in menu.items if item.available and suits(item).startswith("yes")]
-    return f"These are {diet}: {_some(names)}." if names else replies.UNKNOWN_FACT
-
-
-def _known_allergens(menu: MenuView) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(a for item in menu.items for a in item.allergens))
-
-
-def _names(allergen: str, question: str) -> bool:
-    said = {w.rstrip("s") for w in question.split()}
-    return bool(
-        {w.rstrip("s") for w in allergen.lower().split()} & said
-        or {w.rstrip("s") for w in _ALLERGEN_ALIASES.get(allergen.lower(), set())} & said
-    )
 
 
 def _prices(question: str, found: Found, menu: MenuView) -> str:
@@ -133,18 +107,24 @@ def _prices(question: str, found: Found, menu: MenuView) -> str:
         return "I don't have any prices here; our staff can tell you."
     if _CHEAPEST.search(question):
         return _cheapest(found, menu)
-    told = [f"{item.name} is {_money(item.price_minor, menu)}" for item in found.items[:5]]
-    if not found.items or len(found.all_values) <= 2:
-        told += [
-            f"{value.name} adds {_money(value.price_minor, menu)}" for value in found.all_values[:5]
-        ]
-    if told:
-        return f"{replies.join(told)}."
-    if found.categories:
-        items = [i for i in menu.items if i.category in found.categories and i.available]
-        listed = [f"{i.name} {_money(i.price_minor, menu)}" for i in items]
-        return f"{_some(listed)}."
-    return ""
+    return f"{_some(_listed_prices(question, found, menu))}." if found.anything else ""
+
+
+def _listed_prices(question: str, found: Found, menu: MenuView) -> list[str]:
+    if found.items and not (found.is_loose and found.categories):
+        return [_priced(question, item, menu) for item in found.items[:5]]
+    if found.all_values:
+        return [f"{v.name} adds {_money(v.price_minor, menu)}" for v in found.all_values[:5]]
+    items = [i for i in menu.items if i.category in found.categories and i.available]
+    return [f"{i.name} {_money(i.price_minor, menu)}" for i in items]
+
+
+def _priced(question: str, item: Item, menu: MenuView) -> str:
+    """A product with the options and extras that were said, and what that costs."""
+    said = values_of(item, question, menu)
+    total = item.price_minor + sum(value.price_minor for value in said)
+    made = f" ({replies.join(value.name for value in said)})" if said else ""
+    return f"{item.name}{made} is {_money(total, menu)}"
 
 
 def _cheapest(found: Found, menu: MenuView) -> str:
@@ -203,9 +183,11 @@ def _description(item: Item) -> str:
     return f"{item.name}: {'; '.join(told)}." if told else f"I know no more about the {item.name}."
 
 
-def _listing(_question: str, found: Found, menu: MenuView) -> str:
+def _listing(question: str, found: Found, menu: MenuView) -> str:
     """Of "what kinds of … do you have" and "do you have …": what there is."""
-    parts = _stocked(found.exact_values, "Yes, we have") if found.exact_values else []
+    lists_group = found.groups and _LISTING_GROUP.search(question)
+    exact = () if lists_group else found.exact_values
+    parts = _stocked(exact, "Yes, we have") if exact else []
     if found.groups and not parts:
         parts = [
             f"For {g.name.lower()} we have {_some(_available(g.options))}."
@@ -264,13 +246,17 @@ def _money(minor: int, menu: MenuView) -> str:
     return replies.money(minor, menu.currency_code) if minor else "nothing"
 
 
-_TELLERS: tuple[Callable[[str, Found, MenuView], str], ...] = (
+_Teller = Callable[[str, Found, MenuView], str]
+_TELLERS: tuple[_Teller, ...] = (
+    _question_ahead,
     _prices,
-    _allergens,
+    tell_allergens,
     _elsewhere,
+    tell_attributes,
     _whole_menu,
     _variations,
     _inside,
-    _listing,
-    _missing,
 )
+"""Of a product, "it" among them, or of the place and the whole menu."""
+_STOCK_TELLERS: tuple[_Teller, ...] = (_listing, _missing)
+"""Of what there is."""

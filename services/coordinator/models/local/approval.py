@@ -6,8 +6,8 @@ order. One word beyond that, and it is about something else.
 """
 
 import re
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from rapidfuzz import fuzz, process
 
@@ -218,9 +218,12 @@ _KNOWN = frozenset({*_SPELLINGS, *_FILLERS, "thank", "orders", "ordered", "prefe
 _DENIALS = frozenset({"no", "not", "without", "never", "nothing"})
 _ASKING_BACK = frozenset({"shall", "place"})
 _COUNTS = {
-    "1": ("one",), "2": ("two", "both"), "3": ("three",), "4": ("four",), "5": ("five",),
+    "1": ("one",), "2": ("two",), "3": ("three",), "4": ("four",), "5": ("five",),
     "6": ("six",), "7": ("seven",), "8": ("eight",), "9": ("nine",), "10": ("ten",),
 }  # fmt: skip
+_NUMBERS = frozenset(_COUNTS) | {number for said in _COUNTS.values() for number in said}
+_DENIED = re.compile(r"\bno ([^,;.()“”]+)", re.IGNORECASE)
+"""What is left out, as a read-back tells it: naming it without the "no" would be another order."""
 _MONEY = re.compile(r"\S*\d[.,]\d\S*")
 _ALIKE = 85.0
 
@@ -236,8 +239,9 @@ def approves(text: str, read_back: str = "") -> bool:
     message = " ".join(_TO_WHOM.sub("", said) for said, _ in spoken)
     if _GOES_ON.search(message):
         return False
-    repeated = words(_MONEY.sub(" ", read_back))
-    rest = _without_denied(message, repeated)
+    repeated = words(_DENIED.sub(" ", _MONEY.sub(" ", read_back)))
+    denied = _DENIED.findall(read_back.lower())
+    rest = _without_denied(message, denied)
     if _NO_AND_DONE.match(rest):
         return False
     rest = _NO_BUT_RIGHT.sub("", rest)
@@ -261,18 +265,22 @@ def _kept_yes(aside: re.Match[str]) -> str:
     return f" {opening} " if opening in {"yes", "yeah", "yep"} else " "
 
 
-def _without_denied(message: str, repeated: list[str]) -> str:
+def _without_denied(message: str, denied: Iterable[str]) -> str:
     """Take out every "no foam" that the read-back says just so."""
-    denied = {f"{no} {what}" for no, what in pairwise(repeated) if no in _DENIALS}
     for phrase in denied:
-        message = re.sub(rf"\b{re.escape(phrase)}\b", " ", message)
+        message = re.sub(rf"\bno {re.escape(' '.join(words(phrase)))}\b", " ", message)
     return " ".join(message.split())
 
 
-def _are_known(rest: Iterable[str], repeated: list[str]) -> bool:
+def _are_known(rest: Sequence[str], repeated: list[str]) -> bool:
     lent = set(repeated) - _DENIALS - _ASKING_BACK
-    lent |= {count for word in repeated for count in _COUNTS.get(word, ())}
-    return all(word in _FILLERS or _is_lent(word, lent) for word in rest)
+    counts = {count for word in repeated for count in (word, *_COUNTS.get(word, ()))}
+    counts &= _NUMBERS
+    for word, after in zip_longest(rest, rest[1:], fillvalue=""):
+        counted = word in counts and after not in _NUMBERS and _is_lent(after, lent)
+        if not counted and word not in _FILLERS and not _is_lent(word, lent - _NUMBERS):
+            return False
+    return True
 
 
 def _is_lent(word: str, lent: set[str]) -> bool:

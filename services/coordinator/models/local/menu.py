@@ -1,6 +1,6 @@
 """What of the menu a question is about."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz import fuzz
@@ -67,6 +67,19 @@ def find(question: str, menu: MenuView) -> Found:
     return Found(loose, exact, near, groups, categories, is_loose=True)
 
 
+def values_of(item: Item, question: str, menu: MenuView) -> tuple[Value, ...]:
+    """Return the options and extras of a product that a question names beside it."""
+    asked = [_stem(word) for word in words(question)]
+    name = max((n for n in _names_of(item) if _within(n, asked)), key=len, default=())
+    asked = [word for word in asked if word not in name]
+    pool = [
+        *(o for g in menu.groups if g.id in item.group_ids for o in g.options),
+        *(a for a in menu.add_ons if a.id in item.add_on_ids),
+    ]
+    exact, near = _named_values(asked, pool)
+    return exact or (near if len(near) == 1 else ())
+
+
 def _named_items(asked: list[str], menu: MenuView) -> tuple[Item, ...]:
     """Items whose whole name was said; the longest names win over names inside them."""
     found = [
@@ -80,8 +93,14 @@ def _named_items(asked: list[str], menu: MenuView) -> tuple[Item, ...]:
 
 
 def _values(asked: list[str], menu: MenuView) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
-    """Options and add-ons named in full, the longest names only; else those sharing a word."""
     pool = [*(o for g in (*menu.groups, *menu.choices) for o in g.options), *menu.add_ons]
+    return _named_values(asked, pool)
+
+
+def _named_values(
+    asked: list[str], pool: Sequence[Value]
+) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
+    """Options and add-ons named in full, the longest names only; else those sharing a word."""
     hits = [
         (value, max((n for n in _value_names(value) if _within(n, asked)), key=len, default=()))
         for value in pool

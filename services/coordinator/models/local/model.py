@@ -1,16 +1,10 @@
 """The dialogue model behind the port all models are behind."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator
 
-from services.coordinator.models.local.policy import (
-    Asked,
-    Call,
-    Memory,
-    ToolAnswer,
-    next_step,
-)
+from services.coordinator.models.local.memory import of_document, to_document
+from services.coordinator.models.local.policy import Call, ToolAnswer, next_step
 from services.coordinator.models.port import (
     CallDelta,
     Delta,
@@ -33,7 +27,7 @@ class LocalModel:
     async def complete(self, request: ModelRequest) -> AsyncIterator[Delta]:
         """Stream one completion: words of an answer, or one tool call."""
         text, answers = _this_turn(request.messages)
-        step = next_step(text, answers, _memory(request.memory))
+        step = next_step(text, answers, of_document(request.memory))
         read = sum(len(message.content.split()) for message in request.messages)
         if isinstance(step, Call):
             arguments = json.dumps(step.arguments, ensure_ascii=False)
@@ -42,15 +36,7 @@ class LocalModel:
             return
         for at, piece in enumerate(step.text.split(" ")):
             yield TextDelta(piece if at == 0 else f" {piece}")
-        memory = step.memory
-        yield MemoryDelta(
-            {
-                "asked": str(memory.asked),
-                "read_back": memory.read_back,
-                "placed": memory.placed,
-                "topic": memory.topic,
-            }
-        )
+        yield MemoryDelta(to_document(step.memory))
         yield UsageDelta(read, len(step.text.split()))
 
 
@@ -62,12 +48,3 @@ def _this_turn(messages: tuple[Message, ...]) -> tuple[str, tuple[ToolAnswer, ..
         if message.role is MessageRole.TOOL
     )
     return messages[last].content, answers
-
-
-def _memory(document: Mapping[str, Any]) -> Memory:
-    return Memory(
-        Asked(str(document.get("asked", ""))),
-        str(document.get("read_back", "")),
-        bool(document.get("placed", False)),
-        str(document.get("topic", "")),
-    )

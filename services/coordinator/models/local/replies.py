@@ -14,6 +14,13 @@ NOTHING_TO_CANCEL = "There is nothing in your order yet. What can I get you?"
 EMPTY_CART = "Your order is empty so far. What can I get you?"
 OFF_TOPIC = "I can only take orders and answer questions about our menu. What can I get you?"
 OFF_TOPIC_BRIEF = "I can only help with the menu and your order."
+GO_ON = "Of course, what would you like to know?"
+ASK_STAFF = "please ask our staff."
+ABOUT_ALLERGENS = (
+    f"I can tell you which allergens our list names for a product; for anything more, {ASK_STAFF}"
+)
+TELL_STAFF = "Please tell our staff; I only take the order."
+PAYING = "You pay with our staff; I only take the order."
 UNKNOWN_FACT = "I'm afraid I don't know that; our staff can tell you."
 ALREADY_PLACED = "Your order is already on its way. Would you like to order anything else?"
 _QUESTION = "Is that right? Shall I place the order?"
@@ -52,6 +59,11 @@ def money(minor: int, currency_code: str) -> str:
     return f"{symbol}{amount}" if symbol else f"{amount} {currency_code}"
 
 
+def cancelling_placed(number: str) -> str:
+    """Say who can cancel an order that is already placed."""
+    return f"Your order {number} is already placed; our staff can still cancel it for you."
+
+
 def which(phrase: str, names: Sequence[str]) -> str:
     """Ask which of several things was meant."""
     return f"Which {_bare(phrase)} would you like: {join(names, 'or')}?"
@@ -75,7 +87,7 @@ def not_offered(phrase: str, product: str) -> str:
 
 def too_many(phrase: str) -> str:
     """Say that less was noted down than was asked for."""
-    return f"I've put down the most we can do for {_bare(phrase)}."
+    return f"That's too many for one order; I've put down the most we can do of {_bare(phrase)}."
 
 
 def for_which(phrase: str) -> str:

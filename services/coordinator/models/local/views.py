@@ -2,9 +2,9 @@
 
 The menu is the JSON form of ``maitred.orders.v1.Catalog`` in snake_case, whole or in part:
 ``currency_code``, ``products``, ``option_groups``, ``add_ons``, ``order_choices``. A cart update
-carries ``ParseCartResponse``: ``cart``, ``changed``, ``read_back``, ``ambiguities``
-(``phrase``, ``candidate_names``), ``refusals`` (``kind``, ``phrase``, ``id``, ``product_id``)
-and ``unparsed`` (``text``). Fields that are missing are empty.
+carries ``ParseCartResponse``: ``cart``, ``operations`` (``product_id``), ``changed``,
+``read_back``, ``ambiguities`` (``phrase``, ``candidate_names``), ``refusals`` (``kind``,
+``phrase``, ``id``, ``product_id``) and ``unparsed`` (``text``). Fields that are missing are empty.
 """
 
 from collections.abc import Mapping
@@ -96,6 +96,7 @@ class UpdateView:
     questions: tuple[Question, ...]
     refusals: tuple[Refused, ...]
     unparsed: tuple[str, ...]
+    spoken_of: str = ""
     was_reset: bool = False
 
 
@@ -137,8 +138,15 @@ def update_of(document: _Json) -> UpdateView:
             str(span["text"] if isinstance(span, Mapping) else span)
             for span in document.get("unparsed", ())
         ),
+        spoken_of=_spoken_of(document, names),
         was_reset=bool(document.get("cart_was_reset")),
     )
+
+
+def _spoken_of(document: _Json, names: Mapping[str, str]) -> str:
+    """The product that was added or changed last, else the last one in the cart."""
+    done = [names.get(str(o.get("product_id", "")), "") for o in document.get("operations", ())]
+    return next(filter(None, reversed(done)), "") or next(reversed(list(names.values())), "")
 
 
 def _item(product: _Json) -> Item:

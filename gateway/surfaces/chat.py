@@ -8,10 +8,11 @@ object. A failure before the first event is an ordinary problem either way.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import grpc
+import structlog
 from maitred.coordinator.v1 import chat_service_pb2, turn_pb2
 from maitred.errors.v1 import error_pb2
 from starlette.responses import Response
@@ -23,15 +24,18 @@ from gateway.realtime import sse
 from gateway.surfaces.disconnects import unless_gone
 from gateway.transcoding.decoding import Decoders, MalformedInput, parse_json
 from gateway.transcoding.encoding import Encoders, descriptor_of
-from gateway.transcoding.endpoint import REPLAYED, request_key
+from gateway.transcoding.endpoint import REPLAYED_HEADERS, is_replayed, request_key
 from gateway.transcoding.idempotency import fill_key
-from services.chassis.rpc.errors import Failure, cancelled, from_rpc_error, internal
+from services.chassis.rpc.errors import Failure, cancelled, internal
+from services.chassis.rpc.faults import failure_of
 
 PATH = "/api/v1/sessions/{session_id}/messages"
 # What one JSON object tells of a turn; `order` is null where none was placed.
 ANSWERED = ("session_id", "request_id", "text", "cart", "order", "usage")
 _RPC = "/maitred.coordinator.v1.ChatService/Chat"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+_log = structlog.get_logger(__name__)
 
 ChatEvent = chat_service_pb2.ChatResponse
 
@@ -59,11 +63,12 @@ class Chat:
         request = await self._request(exchange)
         call = self._call(request)
         first: ChatEvent = await unless_gone(exchange.receive, _first(call, exchange))
-        events = _events(call, first)
+        headers = REPLAYED_HEADERS if is_replayed(await call.initial_metadata()) else {}
+        events = events_of(call, first, exchange.request_id)
         if _wants_stream(exchange):
-            return _Stream(self._frames(events, exchange.request_id), call)
-        turn = await unless_gone(exchange.receive, _finished(events, exchange))
-        return await self._whole(turn, call)
+            return _Stream(self.frames(events, exchange.request_id), call, headers)
+        turn = await unless_gone(exchange.receive, _finished(events))
+        return self._whole(turn, headers)
 
     async def _request(self, exchange: Exchange) -> chat_service_pb2.ChatRequest:
         value = parse_json(await exchange.body(self._most_bytes))
@@ -75,40 +80,41 @@ class Chat:
         value.pop("sessionId", None)
         return self._decode(value | {"session_id": session_id})
 
-    async def _whole(self, turn: turn_pb2.Turn, call: Any) -> Response:
-        replayed = (REPLAYED, "true") in tuple(await call.initial_metadata() or ())
+    def _whole(self, turn: turn_pb2.Turn, headers: Mapping[str, str]) -> Response:
         shown = ",".join(f'"{name}":{self._shown(turn, name)}' for name in self._turn)
-        return json_answer(f"{{{shown}}}", {REPLAYED: "true"} if replayed else None)
+        return json_answer(f"{{{shown}}}", headers)
 
     def _shown(self, turn: turn_pb2.Turn, name: str) -> str:
         if name == "order" and not turn.HasField("order"):
             return "null"
         return self._turn[name](getattr(turn, name))
 
-    async def _frames(
+    async def frames(
         self, events: AsyncIterator[ChatEvent], request_id: str
     ) -> AsyncIterator[bytes]:
+        """The events as they go out; the last is always `done` or `error`."""
         try:
             async for event in events:
                 name = event.WhichOneof("event")
-                if name == "error":
-                    yield _error_frame(_failure(event.error), request_id)
-                    return
                 if name is not None:
                     yield sse.frame(self._events[name](getattr(event, name)).encode(), event=name)
-        except grpc.aio.AioRpcError as error:
-            yield _error_frame(from_rpc_error(error), request_id)
+        except Exception as error:  # noqa: BLE001 - told whatever it is
+            failure = failure_of(error, request_id)
+            if failure.code is grpc.StatusCode.INTERNAL:
+                _log.error("chat_failed", request_id=request_id, exc_info=error)
+            yield sse.frame(render(failure, request_id).body, event="error")
 
 
 class _Stream:
     """A chat as server-sent events; a client that goes away cancels the call."""
 
-    def __init__(self, frames: AsyncIterator[bytes], call: Any) -> None:
+    def __init__(self, frames: AsyncIterator[bytes], call: Any, headers: Mapping[str, str]) -> None:
         self._frames = frames
         self._call = call
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {**sse.HEADERS, "content-type": sse.MEDIA_TYPE}
+        headers = {**sse.HEADERS, "content-type": sse.MEDIA_TYPE, **self._headers}
         start = Response(headers=headers)
         del start.headers["content-length"]
         await send({"type": "http.response.start", "status": 200, "headers": start.raw_headers})
@@ -132,23 +138,22 @@ async def _first(call: Any, exchange: Exchange) -> ChatEvent:
     return event  # type: ignore[no-any-return]
 
 
-async def _events(call: Any, first: ChatEvent) -> AsyncIterator[ChatEvent]:
-    yield first
-    while True:
-        event = await call.read()
-        if event is grpc.aio.EOF:
-            return
-        yield event
-
-
-async def _finished(events: AsyncIterator[ChatEvent], exchange: Exchange) -> turn_pb2.Turn:
-    """The turn of the last event. Fails as the stream does."""
-    async for event in events:
+async def events_of(call: Any, first: ChatEvent, request_id: str) -> AsyncIterator[ChatEvent]:
+    """The events, `done` the last. Fails with what `error` tells, and where neither comes."""
+    last: ChatEvent = first
+    event: Any = first
+    while event is not grpc.aio.EOF:
         if event.HasField("error"):
             raise _failure(event.error)
-        if event.HasField("done"):
-            return event.done.turn
-    raise internal(exchange.request_id)
+        yield event
+        last, event = event, await call.read()
+    if not last.HasField("done"):
+        raise internal(request_id)
+
+
+async def _finished(events: AsyncIterator[ChatEvent]) -> turn_pb2.Turn:
+    """The turn of the last event. Fails as the events do."""
+    return [event async for event in events][-1].done.turn
 
 
 def _failure(error: error_pb2.Error) -> Failure:
@@ -160,10 +165,6 @@ def _failure(error: error_pb2.Error) -> Failure:
         error.message,
         metadata=error.info.metadata,
     )
-
-
-def _error_frame(failure: Failure, request_id: str) -> bytes:
-    return sse.frame(render(failure, request_id).body, event="error")
 
 
 def _wants_stream(exchange: Exchange) -> bool:

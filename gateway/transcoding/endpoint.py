@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import grpc
@@ -13,7 +13,7 @@ from gateway.transcoding.idempotency import missing, parse_key
 
 KEY_HEADER = b"idempotency-key"
 REPLAYED = "idempotent-replayed"
-_REPLAYED_HEADERS: Mapping[str, str] = {REPLAYED: "true"}
+REPLAYED_HEADERS: Mapping[str, str] = {REPLAYED: "true"}
 
 
 def transcode(binding: Binding, channel: grpc.aio.Channel, most_bytes: int) -> Endpoint:
@@ -46,8 +46,8 @@ def transcode(binding: Binding, channel: grpc.aio.Channel, most_bytes: int) -> E
     async def answer_once(exchange: Exchange) -> Answer:
         calling = call(await read(exchange))
         response = await calling
-        replayed = await is_replayed(calling)
-        return json_answer(binding.encode(response), _REPLAYED_HEADERS if replayed else None)
+        replayed = is_replayed(await calling.trailing_metadata())
+        return json_answer(binding.encode(response), REPLAYED_HEADERS if replayed else {})
 
     return answer_once if binding.takes_key else answer
 
@@ -57,6 +57,6 @@ def request_key(exchange: Exchange) -> str:
     return parse_key(exchange.header_values(KEY_HEADER))
 
 
-async def is_replayed(call: Any) -> bool:
-    """Whether a finished call was answered with what is stored."""
-    return (REPLAYED, "true") in tuple(await call.trailing_metadata() or ())
+def is_replayed(metadata: Iterable[tuple[str, str | bytes]] | None) -> bool:
+    """Whether a call, as its metadata tells, was answered with what is stored."""
+    return (REPLAYED, "true") in tuple(metadata or ())

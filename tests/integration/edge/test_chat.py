@@ -60,6 +60,12 @@ async def test_a_repeated_key_answers_with_the_stored_turn(
         path, json={"text": "a flat white"}, headers={"idempotency-key": message["request_id"]}
     )
     assert second.json() == first.json()
+    assert "idempotent-replayed" not in first.headers
+    assert second.headers["idempotent-replayed"] == "true"
+    async with guest.stream("POST", path, json=message, headers=STREAM) as streamed:
+        assert streamed.headers["idempotent-replayed"] == "true"
+        events = [event async for event in EventReader(streamed)]
+    assert events[-1].data["turn"]["text"] == first.json()["text"]
     stored = await guest.get(f"{path}/{message['request_id']}")
     assert stored.json()["text"] == first.json()["text"]
     other = await guest.post(path, json={**message, "text": "something else"})

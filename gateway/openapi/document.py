@@ -44,6 +44,10 @@ class OpenApi:
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             "servers": [{"url": "/"}],
+            "tags": [
+                {"name": name.rpartition(".")[2], "description": contracts["comments"][name]}
+                for name in _services(self._bindings)
+            ],
             "security": SECURITY,
             "paths": paths,
             "components": {
@@ -60,3 +64,8 @@ class OpenApi:
     @cached_property
     def _text(self) -> str:
         return json.dumps(self.document, ensure_ascii=False, separators=(",", ":"))
+
+
+def _services(bound: Iterable[Binding]) -> list[str]:
+    """Full names of the services, each once."""
+    return list(dict.fromkeys(one.method.containing_service.full_name for one in bound))

@@ -84,6 +84,12 @@ def test_what_the_contract_says_is_said(document: dict[str, Any]) -> None:
     assert good(place)["$ref"] == "#/components/schemas/Order"
 
 
+def test_each_service_says_what_it_is(document: dict[str, Any]) -> None:
+    described = {tag["name"]: tag["description"] for tag in document["tags"]}
+    assert described["QuoteService"] == "Quotes: prices that hold for a while."
+    assert "mesh token" in described["TenantService"]
+
+
 def test_what_may_not_be_left_out_is_required(document: dict[str, Any]) -> None:
     def required(path: str) -> list[str]:
         body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]

@@ -16,9 +16,10 @@ from services.orders.carts.english import (
     UNITS,
 )
 from services.orders.carts.lexicon import EntityKind
+from services.orders.carts.tokens import words_of
 from services.orders.carts.units import Row
 from services.orders.carts.working import Draft
-from services.orders.catalog.model import OptionKind
+from services.orders.catalog.model import OptionKind, Product
 
 WITH = frozenset({"with", "add", "adding", "added", "include", "including", "having"})
 _PART_LINKS = frozenset(
@@ -61,6 +62,12 @@ class Counting:
             self._count_current(row, at, number)
         elif self._splits(row, at):
             self._split(context, number, anew=row.norm(at - 1) == "another")
+        elif (variety := self._variety_at(row, at)) is not None:
+            self._split(context, number)
+            if self._discourse.current is not None:
+                self._discourse.order.replace_product(self._discourse.current, variety, carry=True)
+        elif self._notes_part(row, at):
+            self._split(context, number)
         elif self._turns_part(row, at):
             self._split(context, number)
             context.replacing = self._discourse.current
@@ -145,7 +152,9 @@ class Counting:
         sense = mention.best(EntityKind.PRODUCT) if mention else None
         alone = context.row.product_after(at + 1) is None
         introduced = context.row.norm(at - 1) in WITH
-        return sense is not None and sense.is_complete and alone and not introduced
+        alone = alone and not introduced
+        whole = sense is not None and (sense.is_complete or self._discourse.antecedent is None)
+        return whole and alone
 
     def _counts_measures(self, row: Row, at: int) -> bool:
         """Whether it counts scoops, shots or the like of what is named next."""
@@ -198,6 +207,29 @@ class Counting:
         if after in _PART_LINKS:
             return self._says_how(row, at + 1) or after in {"without", "that", "is"}
         return after in ORDINARY or row.is_modifier(at + 1)
+
+    def _variety_at(self, row: Row, at: int) -> Product | None:
+        """Return what "one of them …" makes of a part: a product whose name adds that word."""
+        draft = self._discourse.antecedent
+        if draft is None or not self._notes_part(row, at):
+            return None
+        own = set(words_of(draft.product.name))
+        for unit in row.units[at + 3 :]:
+            for product in self._discourse.lexicon.catalog.products:
+                if set(words_of(product.name)) == {*own, unit.norm} and unit.norm not in own:
+                    unit.used = True
+                    return product if product.available else None
+        return None
+
+    def _notes_part(self, row: Row, at: int) -> bool:
+        """Whether "one of them" is followed by words the menu does not explain."""
+        of_them = row.norm(at + 1) == "of" and row.norm(at + 2) in SPLIT_PRONOUNS
+        rest = range(at + 3, len(row.units))
+        named = any(row.mention(k) is not None for k in rest)
+        unknown = any(row.is_unknown(k) for k in rest)
+        draft, number = self._discourse.antecedent, row.number(at)
+        fewer = draft is not None and number is not None and number < draft.quantity
+        return of_them and unknown and not named and fewer and not row.clause.removes
 
     def _turns_part(self, row: Row, at: int) -> bool:
         """Whether some of them are to become another product."""

@@ -1,10 +1,11 @@
 """ParseCart: what a guest said, as changes to a cart of any tenant's catalog."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.orders.carts.cart import Cart
 from services.orders.carts.discourse import Discourse
-from services.orders.carts.english import ORDINALS
+from services.orders.carts.english import MONEY, ORDINALS, UNITS
 from services.orders.carts.guests import name_spans
 from services.orders.carts.lexicon import Lexicon
 from services.orders.carts.linking import Mention, link
@@ -21,7 +22,7 @@ from services.orders.carts.reading import (
 )
 from services.orders.carts.removals import Removals
 from services.orders.carts.sentences import Clause, clauses
-from services.orders.carts.tokens import Token, tokenize
+from services.orders.carts.tokens import Token, tokenize, uncountable
 from services.orders.carts.units import Row
 from services.orders.carts.working import WorkingOrder
 from services.orders.catalog.model import Catalog
@@ -47,7 +48,10 @@ class CartParser:
     def parse(self, text: str, cart: Cart, focus: Focus) -> ParseResult:
         """Read a text as changes to the cart; what is asked or unclear changes nothing."""
         if focus.candidate_ids:
-            text = self._answered(text, focus) or text
+            answer = self._answered(text, focus)
+            if answer is None and (asked := self._asked_again(text, cart, focus)) is not None:
+                return asked
+            text = answer or text
         elif focus.pending_text:
             text = f"{text}, {focus.pending_text}"
         return self._read(text, cart, focus)
@@ -63,8 +67,24 @@ class CartParser:
             return pending.replace(focus.phrase, name, 1)
         return name
 
+    def _asked_again(self, text: str, cart: Cart, focus: Focus) -> ParseResult | None:
+        """Keep what was said of the thing still to be chosen: "a large one", "with milk"."""
+        alone = self._read(text, Cart(), Focus())
+        if alone.operations or alone.refusals or alone.ambiguities:
+            return None
+        if not alone.unparsed:
+            return replace(alone, focus=focus) if alone.confidence == 0 else None
+        said = ", ".join(span.text for span in alone.unparsed)
+        pending = f"{focus.pending_text or focus.phrase}, {said}"
+        asked = Ambiguity(focus.phrase, focus.candidate_ids, pending)
+        return replace(
+            alone, unparsed=(), ambiguities=(asked,), focus=replace(focus, pending_text=pending)
+        )
+
     def _choice_among(self, text: str, candidates: Sequence[str]) -> str | None:
         tokens = tokenize(text)
+        if tokens and tokens[0].norm in {"with", "without"}:
+            return None
         words = {t.norm for t in tokens}
         spelt = {w for t in tokens for w, _ in self._lexicon.spellings(t.norm)} | words
         shares = {c: self._share_said(c, spelt) for c in candidates}
@@ -78,9 +98,10 @@ class CartParser:
         return candidates[0] if words & _ANY else None
 
     def _share_said(self, id_: str, words: set[str]) -> float:
-        """Return how much of the words that tell the candidate apart were said."""
-        phrases = [p for p in self._lexicon.phrases if p.entity.id == id_]
-        return max(
+        """Return how much of what tells the candidate apart was said; all of a name counts most."""
+        phrases = [p for p in self._lexicon.phrases if p.entity.id == id_ and not p.is_category]
+        whole = max((len(p.words) for p in phrases if words.issuperset(p.words)), default=0)
+        return whole or max(
             (
                 sum(p.weights[w] for w in set(p.words) & words if p.weights[w] > 0.4) / p.total
                 for p in phrases
@@ -107,8 +128,12 @@ class CartParser:
         left: list[Leftover] = []
         read: list[Mention] = []
         said = clauses(tokens)
+        odd = frozenset(uncountable(tokens, text))
         for number, clause in enumerate(said):
             row = Row(clause, mentions, text)
+            if (amount := _impossible_amount(row, odd, text)) is not None:
+                left.append(amount)
+                continue
             if clause.asks:
                 if _is_taken_up(row, said[number + 1 :]):
                     reader.read(row)
@@ -172,6 +197,23 @@ def _is_taken_up(row: Row, later: Sequence[Clause]) -> bool:
     products = [k for k in range(len(row.units)) if row.is_product(k)]
     follows = bool(later) and not later[0].asks
     return len(products) == 1 and follows and any(clause.wants_that for clause in later)
+
+
+def _impossible_amount(row: Row, odd: frozenset[int], text: str) -> Leftover | None:
+    """Return an amount nothing can be had in, where a product or "it" is wanted in it."""
+    for at, unit in enumerate(row.units):
+        if unit.start not in odd or row.norm(at + 1) in UNITS | MONEY:
+            continue
+        product = row.product_after(at + 2 if row.norm(at + 1) == "/" else at)
+        bare = row.is_last(at) and (row.clause.turns or len(row.units) <= 2)
+        if product is None and not bare:
+            continue
+        said = row.phrase(at, at if product is None else product)
+        start = row.clause.tokens[unit.start].start
+        sign = text[max(start - 1, 0) : start]
+        said, start = (f"-{said}", start - 1) if sign == "-" else (said, start)
+        return Leftover(start, start + len(said), said, None, is_item=True)
+    return None
 
 
 def _outside(mentions: Sequence[Mention], spans: Sequence[tuple[int, int]]) -> tuple[Mention, ...]:

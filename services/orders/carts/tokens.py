@@ -6,7 +6,7 @@ spellings that differ only in case, accents, hyphens or plural end up the same.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -63,6 +63,22 @@ def tokenize(text: str) -> tuple[Token, ...]:
         source = text[start:end]
         tokens.extend(Token(source, norm, start, end, _number(norm)) for norm in _norms(piece))
     return tuple(_percentages(tokens))
+
+
+def uncountable(tokens: Sequence[Token], text: str) -> tuple[int, ...]:
+    """Return where numbers are that nothing can be had of: negative, broken or beyond counting."""
+    return tuple(at for at in range(len(tokens)) if _is_uncountable(tokens, at, text))
+
+
+def _is_uncountable(tokens: Sequence[Token], at: int, text: str) -> bool:
+    token = tokens[at]
+    if not token.norm[:1].isdigit() or token.norm.endswith("%"):
+        return False
+    before = text[max(token.start - 2, 0) : token.start]
+    negative = before.endswith("-") and not before[:-1].strip()
+    broken = text[token.end : token.end + 2].strip()
+    halved = broken.startswith("/") and broken[1:].isdigit()
+    return token.number is None or negative or halved
 
 
 def _percentages(tokens: list[Token]) -> Iterator[Token]:

@@ -181,3 +181,59 @@ def test_a_no_reaches_all_it_is_said_of_and_never_vanishes(
 )  # fmt: skip
 def test_second_thoughts_replace_first_ones(menu: str, dialogue: str, expected: str) -> None:
     assert understood(menu, dialogue) == expected
+
+
+@pytest.mark.parametrize("amount", ["2.5", "-3", "1/2"])
+@pytest.mark.parametrize("cart", ["a latte", "2 lattes and an espresso"])
+def test_an_impossible_amount_is_refused_and_changes_nothing(amount: str, cart: str) -> None:
+    before = understood("bar", cart)
+    after, reading = talk("bar", f"{cart} / make it {amount} mochas")
+    assert shown(after) == before
+    assert [span.text for span in reading.unparsed] == [f"{amount} mochas"]
+    assert reading.refusals
+
+
+@pytest.mark.parametrize("amount", ["2.5", "-3"])
+def test_an_impossible_number_of_it_is_refused_and_changes_nothing(amount: str) -> None:
+    cart, reading = talk("bar", f"a latte / make it {amount}")
+    assert shown(cart) == "1 latte"
+    assert [refusal.phrase for refusal in reading.refusals] == [amount]
+
+
+@pytest.mark.parametrize(
+    ("menu", "dialogue", "expected"),
+    [
+        ("pizza", "2 colas / make one of them diet", "1 cola; 1 diet_cola"),
+        ("pizza", "two colas, one of them diet", "1 cola; 1 diet_cola"),
+        ("bar", "2 lattes / make one of them scorching", "1 latte; 1 latte (scorching)"),
+        ("bar", "an almond croissant / ok two butter ones then", "2 croissant"),
+    ],
+)
+def test_a_part_or_a_kind_is_what_it_is_said_of(menu: str, dialogue: str, expected: str) -> None:
+    assert understood(menu, dialogue) == expected
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "expected"),
+    [
+        ("can i get a coffee / a large one / filter", "1 filter_coffee large"),
+        ("can i get a coffee / large / iced / yes / latte", "1 latte large iced"),
+        ("can i get a coffee / with honey / americano", "1 americano honey"),
+    ],
+)
+def test_what_is_said_of_a_thing_still_to_be_chosen_is_kept(dialogue: str, expected: str) -> None:
+    assert _words(understood("bar", dialogue)) == _words(expected)
+
+
+def test_a_question_still_open_is_asked_again() -> None:
+    _, asked = talk("bar", "can i get a coffee")
+    cart, again = talk("bar", "can i get a coffee / a large one / with milk")
+    assert cart.lines == ()
+    assert again.unparsed == ()
+    assert [a.candidate_ids for a in again.ambiguities] == [
+        a.candidate_ids for a in asked.ambiguities
+    ]
+
+
+def _words(cart: str) -> list[set[str]]:
+    return [set(line.split()) for line in cart.split("; ")]

@@ -51,8 +51,8 @@ TOOLS = (
     "protovalidate",
 )
 # googleapis ships no typing marker and the published stubs of `google` clash with grpc's.
-STUBBED = ("google/api/annotations", "google/api/http")
-STUBBED += ("google/rpc/code", "google/rpc/error_details", "google/rpc/status")
+API = ("google/api/annotations", "google/api/http")
+STUBBED = (*API, "google/rpc/code", "google/rpc/error_details", "google/rpc/status")
 
 
 class ContractsBuildHook(BuildHookInterface[Any]):

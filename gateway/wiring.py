@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
+from uuid import UUID
 
 from limits.aio.storage import RedisStorage
 
@@ -56,13 +57,18 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
     tokens = AccessTokens(config.mesh_private_key, clock)
     origins = Origins(frozenset(filter(None, config.allowed_origins.split(","))))
     authenticator = Authenticator(store, tokens, origins, clock)
-    revocations = Revocations(redis, authenticator.forget_key, authenticator.forget_keys)
+    reader = StreamReader(redis)
+    feeds = Feeds(reader, FeedMetrics(telemetry.registry))
+
+    def forget_key(tenant_id: UUID, api_key_id: UUID) -> None:
+        authenticator.forget_key(tenant_id, api_key_id)
+        feeds.check_soon()
+
+    revocations = Revocations(redis, forget_key, authenticator.forget_keys)
     page_tokens = PageTokens(config.page_token_key)
     tenants = TenantService(store, ids, clock, page_tokens)
     keys = ApiKeyService(store, ids, clock, page_tokens, revocations.tell)
 
-    reader = StreamReader(redis)
-    feeds = Feeds(reader, FeedMetrics(telemetry.registry))
     events = Events(feeds, authenticator)
     chat = Chat(resources.peers.channel("coordinator"), config.max_body_bytes)
     auth = Auth(

@@ -31,6 +31,7 @@ _WRITES_IN_A_ROW = 200
 _READ_AHEAD = 10_000
 _RETRY_S = 1.0
 HEARTBEAT_S = 15.0
+CHECK_S = 15.0
 # How long a slow connection is waited for while it catches up.
 _PATIENCE_S = 60.0
 
@@ -81,6 +82,7 @@ class Feeds:
         self._feeds: dict[UUID, _Feed] = {}
         self._viewers: set[Viewer] = set()
         self._last_words: bytes | None = None
+        self._doubted = asyncio.Event()
 
     async def follow(
         self,
@@ -96,7 +98,7 @@ class Feeds:
             after: the last position seen, in the tenant's partition; None for what comes from
                 now on.
             outlet: written to.
-            check: awaited with each heartbeat; a Failure it raises ends the stream.
+            check: awaited now and then; UNAUTHENTICATED ends the stream.
         """
         if self._last_words is not None:
             outlet.close(self._last_words)
@@ -112,18 +114,31 @@ class Feeds:
 
     async def run(self) -> None:
         """Writes heartbeats, and ends streams whose credential no longer holds."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._beat())
+            group.create_task(self._watch())
+
+    def check_soon(self) -> None:
+        """Has every stream's credential checked now: one may no longer hold."""
+        self._doubted.set()
+
+    async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            for viewer in tuple(self._viewers):
+            for number, viewer in enumerate(tuple(self._viewers), start=1):
                 viewer.outlet.write(HEARTBEAT)
-                try:
-                    await viewer.check()
-                except Failure as failure:
-                    if failure.code is grpc.StatusCode.UNAUTHENTICATED:
-                        viewer.outlet.close()
-                except Exception:  # noqa: BLE001
-                    # A database away for a while ends no stream.
-                    _log.warning("stream_not_checked", exc_info=True)
+                if number % _WRITES_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
+
+    async def _watch(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._doubted.wait(), CHECK_S)
+            self._doubted.clear()
+            for number, viewer in enumerate(tuple(self._viewers), start=1):
+                await _end_if_refused(viewer)
+                if number % _WRITES_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
 
     def close(self, last_words: bytes) -> None:
         """Ends every stream with these bytes, and those that still begin."""
@@ -187,6 +202,17 @@ class Feeds:
             if feed.followers == 0:
                 self._feeds.pop(tenant_id, None)
                 await feed.close()
+
+
+async def _end_if_refused(viewer: Viewer) -> None:
+    try:
+        await viewer.check()
+    except Failure as failure:
+        if failure.code is grpc.StatusCode.UNAUTHENTICATED:
+            viewer.outlet.close()
+    except Exception:  # noqa: BLE001
+        # A database away for a while ends no stream.
+        _log.warning("stream_not_checked", exc_info=True)
 
 
 class _Feed:

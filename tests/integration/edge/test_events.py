@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from gateway.openapi.surfaces import ORDER_EVENT
+from gateway.realtime.feeds import CHECK_S
 from services.chassis.data.outbox import partition_of
 from services.chassis.data.streams import stream_key
 from tests.integration.edge.serving import (
@@ -167,6 +168,21 @@ async def test_a_position_of_another_tenant_is_refused(
     foreign = (partition_of(UUID(tenant.tenant_id)) + 1) % 16
     answer = await staff.get(PATH, params={"cursor": f"{foreign}-1"})
     assert (answer.status_code, answer.json()["reason"]) == (400, "CURSOR_INVALID")
+
+
+async def test_a_revoked_keys_stream_ends_at_once(served: House, tenant: Tenant) -> None:
+    async with served.client(tenant.manager_key) as manager:
+        created = (
+            await manager.post(
+                "/api/v1/api-keys", json={"display_name": "till", "roles": ["ROLE_STAFF"]}
+            )
+        ).json()
+        async with served.client(created["secret"]) as till:
+            async with watching(till) as stream, asyncio.timeout(CHECK_S / 2):
+                key_id = created["api_key"]["api_key_id"]
+                await manager.post(f"/api/v1/api-keys/{key_id}:revoke", json={})
+                assert [event async for event in stream] == []
+            assert (await till.get(PATH)).status_code == 401
 
 
 async def test_nobody_gets_no_stream(nobody: httpx.AsyncClient) -> None:

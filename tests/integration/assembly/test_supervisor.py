@@ -131,7 +131,7 @@ def test_a_program_that_never_starts_is_reported(stage: Stage) -> None:
     def start() -> Forked:
         raise FileNotFoundError("no such program")
 
-    with pytest.raises(StartError, match="broken could not be started: .*no such program"):
+    with pytest.raises(StartError, match=r"broken could not be started: .*no such program"):
         stage.supervisor.start([Program("broken", start)])
 
 

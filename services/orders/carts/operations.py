@@ -103,21 +103,14 @@ def _remove_units(cart: Cart, removal: RemoveLine) -> Cart:
 
 
 def _with_lines(cart: Cart, lines: tuple[CartLine, ...]) -> Cart:
-    merged: list[CartLine] = []
+    merged: dict[tuple[object, ...], CartLine] = {}
     for line in lines:
         if line.quantity <= 0:
             continue
-        same = next((i for i, other in enumerate(merged) if _alike(line, other)), None)
-        if same is None:
-            merged.append(replace(line, quantity=min(line.quantity, MAX_LINE_QUANTITY)))
-        else:
-            total = min(merged[same].quantity + line.quantity, MAX_LINE_QUANTITY)
-            merged[same] = replace(merged[same], quantity=total)
-    return replace(cart, lines=tuple(merged))
-
-
-def _alike(line: CartLine, other: CartLine) -> bool:
-    return _content(line) == _content(other)
+        first = merged.get(content := _content(line))
+        total = line.quantity + (first.quantity if first else 0)
+        merged[content] = replace(first or line, quantity=min(total, MAX_LINE_QUANTITY))
+    return replace(cart, lines=tuple(merged.values()))
 
 
 def _content(line: CartLine) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from services.chassis.rpc.call import current
 from services.chassis.rpc.server import ServicerBinding
 from services.orders.carts.convert import cart_invalid, from_reading, to_cart, to_focus
 from services.orders.carts.fitting import CartDoesNotFit, check
+from services.orders.carts.limits import read
 from services.orders.carts.operations import apply
 from services.orders.carts.parsing import CartParser
 from services.orders.carts.pricing import price
@@ -43,7 +44,7 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
             check(cart, edition.catalog)
         except CartDoesNotFit as misfit:
             raise cart_invalid(misfit) from misfit
-        parser = self._parsers.of(edition)
-        reading = parser.parse(request.text, cart, to_focus(request.focus))
+        parser, focus = self._parsers.of(edition), to_focus(request.focus)
+        reading = read(parser, edition.catalog, request.text, cart, focus)
         changed = apply(cart, reading.operations)
         return from_reading(reading, price(changed, edition.catalog), edition.catalog)

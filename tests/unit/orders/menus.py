@@ -86,10 +86,11 @@ def line(
     quantity: int = 1,
     add_ons: tuple[AddOnSelection, ...] = (),
     line_id: str = "l1",
+    note: str = "",
 ) -> CartLine:
     """A line with options as (group, option) or (group, option, quantity)."""
     chosen = tuple(Selection(*selection) for selection in selections)
-    return CartLine(line_id, product_id, quantity, chosen, add_ons)
+    return CartLine(line_id, product_id, quantity, chosen, add_ons, note)
 
 
 def cart(*lines: CartLine, **choices: str) -> Cart:

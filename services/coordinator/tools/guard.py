@@ -55,25 +55,23 @@ def asks_for_more(cart: Cart, after: Cart) -> bool:
     had, has = _counted(cart), _counted(after)
     if any(more > 0 and more != had[id_] for id_ in has if (more := has[id_] - had[id_])):
         return True
-    return _is_remade(cart, after)
+    return _swaps(cart, after)
 
 
-def _is_remade(cart: Cart, after: Cart) -> bool:
-    """Whether a line that stays is made another way, or the whole order is to be."""
+def _swaps(cart: Cart, after: Cart) -> bool:
+    """Whether a line that stays would be made the way another line of the cart is."""
     made = {line.line_id: _made(line) for line in cart.lines}
-    if any(_made(line) != made.get(line.line_id, _made(line)) for line in after.lines):
-        return True
-    had = _chosen(cart)
-    return any(option != had.get(id_, option) for id_, option in _chosen(after).items())
+    for line in after.lines:
+        gained = _made(line) - made.get(line.line_id, _made(line))
+        others = [way for id_, way in made.items() if id_ != line.line_id]
+        if gained and gained <= frozenset[tuple[str, str]]().union(*others):
+            return True
+    return False
 
 
-def _made(line: CartLine) -> frozenset[tuple[str, str, int | None]]:
-    options = {(o.option_group_id, o.option_id, o.quantity) for o in line.options}
-    return frozenset(options | {("", a.add_on_id, a.quantity) for a in line.add_ons})
-
-
-def _chosen(cart: Cart) -> dict[str, str]:
-    return {choice.order_choice_id: choice.option_id for choice in cart.order_choices}
+def _made(line: CartLine) -> frozenset[tuple[str, str]]:
+    options = {(option.option_group_id, option.option_id) for option in line.options}
+    return frozenset(options | {("", add_on.add_on_id) for add_on in line.add_ons})
 
 
 def _counted(cart: Cart) -> Counter[str]:

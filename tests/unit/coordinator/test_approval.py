@@ -84,7 +84,9 @@ def test_a_yes_in_any_wording_approves(text: str) -> None:
         "yes whatever, surprise me", "the ramen is not right", "that's it, I'm leaving",
         "the other one is right", "my order was wrong, yes", "yes unless it is late",
         "ok one please", "yes, with egg",
-        "I have", "that one", "I want that",
+        "place the order for my friend",
+        "ok bye", "that's it, bye", "okay so", "super hot please", "I had that", "it was good",
+        "that is nice", "that one", "I have", "I want that",
     ],
 )  # fmt: skip
 def test_doubt_questions_thanks_and_small_talk_do_not(text: str) -> None:

@@ -7,7 +7,6 @@ from uuid import UUID
 import pytest
 
 from services.coordinator.sessions.cart import (
-    AddOn,
     Cart,
     CartLine,
     Focus,
@@ -85,8 +84,8 @@ def test_what_is_sold_out_leaves_the_cart_line_by_line_and_option_by_option() ->
         (Cart((LATTE,)), False),
         (Cart((replace(LATTE, quantity=3), CAKE)), True),
         (Cart((LATTE, CAKE, CartLine("l3", "tea", 1))), True),
-        (Cart((replace(LATTE, options=()), CAKE)), True),
-        (Cart((LATTE, replace(CAKE, add_ons=(AddOn("cream"),)))), True),
+        (Cart((LATTE, replace(CAKE, options=(MILK,)))), True),
+        (Cart((LATTE, replace(CAKE, note="hot"))), False),
     ],
 )
 def test_a_yes_may_repeat_the_order_but_not_add_to_it(after: Cart, more: bool) -> None:

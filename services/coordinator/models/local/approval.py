@@ -15,7 +15,7 @@ from services.coordinator.models.local.wording import sentences, words
 
 _PRAISE = (
     r"(?:right|correct|correctly|perfect|perfectly|good|great|fine|accurate|accurately|excellent|"
-    r"awesome|wonderful|wonderfully|ok|okay|exact|alright|well|nice|lovely|fantastic|amazing|"
+    r"awesome|wonderful|wonderfully|ok|okay|exact|alright|well|lovely|fantastic|amazing|"
     r"brilliant|super|superb|delicious|cool|complete|clear|splendid|fabulous|beautiful|"
     r"beautifully)"
 )
@@ -24,12 +24,12 @@ _VERY = (
     r"perfectly|definitely|certainly|completely|entirely|100%|like|mighty|both|looking))*"
 )
 _IS = (
-    r"(?:is|are|was|were|(?:will|would|should|must|has to|have to|seems? to|appears? to|"
+    r"(?:is|are|(?:will|would|should|must|has to|have to|seems? to|appears? to|"
     r"looks? to) be|looks?|sounds?|seems?|appears?|reads?|comes? out|came (?:up|out))"
 )
 _BARE_PRAISE = (
     r"(?:right|correct|correctly|perfect|perfectly|good|great|fine|accurate|accurately|excellent|"
-    r"awesome|wonderful|ok|okay|alright|lovely|fantastic|amazing|brilliant|super|superb|cool|"
+    r"awesome|wonderful|ok|okay|alright|lovely|fantastic|amazing|brilliant|super$|superb|cool|"
     r"fabulous|splendid|beautiful)"
 )
 _IT = (
@@ -64,7 +64,7 @@ _APPROVING = re.compile(
     r"exactly|precisely|totally|indeed|positive|agreed|confirmed|confirm|approved|k)"
     r"(?: (?:sir|siree|maam|ma am|man|boss|bro|dude|friend|my friend|buddy|mate|chef|dear))?|"
     r"i (?:can |do |hereby |fully |totally )*(?:confirm|approve|agree)(?: (?:it|that|this))?|"
-    r"(?:you )?(?:(?:have |had |have got )?(?:got|have|had|did|nailed|heard|understood|wrote|"
+    r"(?:got |you (?:have |had )?(?:got|have|had|did|nailed|heard|understood|wrote|"
     r"entered|took|"
     r"read|put|noted) )(?:it|that|this|everything|all of it|all|(?:the|my) (?:whole |right |"
     r"correct )?order|"
@@ -76,6 +76,7 @@ _APPROVING = re.compile(
     r"it|all|everything|(?:the|my) (?:one|ones|order|drinks?|right one)|mine|me|done|in order|"
     r"as ordered|there|here|set|good to go|on point)"
     rf"(?: i {_WANTED})?|"
+    r"(?:that|this|it|which) was (?:it|all|everything)|"
     rf"{_IS}{_VERY} {_PRAISE}|(?:should|would|will) be{_VERY} (?:it|all|everything)|"
     rf"(?:that|this|it) (?:is |was |will be )?(?:exactly |just |precisely |all |everything )*(?:"
     rf"what|as|the one|like) (?:i|we) {_WANTED}|"
@@ -83,7 +84,7 @@ _APPROVING = re.compile(
     r"(?:looks?|sounds?|seems?|appears?|reads?)(?: to be)? (?:like )?(?:it|that way|my order|"
     r"the order|all there|"
     r"(?:it )?is all there|(?:a|the) (?:deal|plan|order|one))|checks? out|"
-    r"(?:matches|match)(?: up)?(?: my order)?|"
+    r"(?:matches|(?:all|they|details|both) match)(?: up)?(?: my order)?|"
     r"(?:why )?(?:it|that|this|everything|all|all of it|they|those|these|we|i|you|sure)"
     r"(?: certainly| absolutely| definitely| sure| really| all)? (?:is|are|am|does|dose|do|did|"
     r"will do|works|will work|checks)"
@@ -103,7 +104,7 @@ _APPROVING = re.compile(
     r"(?:i am |we are )?ready(?: to (?:order|order it|place it|place the order|go|submit|pay))?|"
     r"(?:i )?(?:would like|want) (?:you )?to (?:place|confirm|order|submit|proceed|send)"
     r" (?:it|that|this|them|(?:the|my|this) order|with it)|"
-    r"(?:looks?|sounds?|seems?) (?:yummy|tasty)|all clear|"
+    r"(?:looks?|sounds?|seems?) (?:yummy|tasty|nice)|all clear|"
     r"i am (?:pretty |quite |very |fairly |absolutely |100% )?(?:sure|certain|confident|positive)|"
     rf"{_BARE_PRAISE})(?!\w)"
 )
@@ -191,7 +192,8 @@ _FILLERS = frozenset(
     """.split()
 )
 _TO_WHOM = re.compile(
-    r"(?:\s(?:my )?(?:good )?(?:friend|mate|man|buddy|bro|dude|boss|chef|dear|sir|pal|guys|love))$"
+    r"(?<!\bfor)(?<!\bto)(?<!\bby)(?<!\bwith)(?<!\bmy)\s(?:my )?(?:good )?"
+    r"(?:friend|mate|man|buddy|bro|dude|boss|chef|dear|sir|pal|guys|love)$"
 )
 _ASKS = re.compile(
     r"^(?:(?:oh|so|and|well|um|ok|okay|yes|yeah|hi|hello|hey|thanks|sorry) )*"
@@ -208,7 +210,8 @@ _PLACING_REQUEST = re.compile(
 )
 _GOES_ON = re.compile(
     r"^(?:\w+ )?(?:and|plus|with) (?:a|an|another|some|one|two|three|four|five|\d+)\b|"
-    r"\b(?:and|the|a|an|with|or|plus)$"
+    r"\b(?:and|the|a|an|with|or|plus|(?<!asked )for|(?:ok|okay|alright|k|well|right) (?:so|well))$|"
+    r"^(?:(?:ok|okay|alright|k|fine|cool|that is (?:it|all)) )+(?:then )?(?:bye|good ?bye)\b"
 )
 _SPELLINGS = (
     "correct perfect perfectly accurate excellent awesome everything great looks right exactly "

@@ -32,6 +32,8 @@ _READ_AHEAD = 10_000
 _RETRY_S = 1.0
 HEARTBEAT_S = 15.0
 CHECK_S = 15.0
+# How long a stream's head is held back until its position is known.
+_MOMENT_S = 2.0
 # How long a slow connection is waited for while it catches up.
 _PATIENCE_S = 60.0
 
@@ -84,6 +86,11 @@ class Feeds:
         self._last_words: bytes | None = None
         self._doubted = asyncio.Event()
 
+    async def settle(self) -> None:
+        """Waits until it is known where events stand, or a moment: Redis may be away."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._reader.started(), _MOMENT_S)
+
     async def follow(
         self,
         principal: Principal,
@@ -96,7 +103,7 @@ class Feeds:
         Args:
             principal: decides what is seen.
             after: the last position seen, in the tenant's partition; None for what comes from
-                now on.
+                now on. Where it is not known yet what "now" is, a `reset` tells it later.
             outlet: written to.
             check: awaited now and then; UNAUTHENTICATED ends the stream.
         """
@@ -147,9 +154,12 @@ class Feeds:
             viewer.outlet.close(last_words)
 
     async def _serve(self, viewer: Viewer) -> None:
+        is_late = viewer.seen is None and not self._reader.is_started
         async with self._feed(viewer.principal.tenant_id) as feed:
             if viewer.seen is None:
                 viewer.seen = feed.position
+            if is_late:
+                viewer.outlet.write(encode(Reset(Cursor(feed.partition, viewer.seen))))
             viewer.outlet.write(position(str(Cursor(feed.partition, viewer.seen))))
             try:
                 # Past the feed is somebody whom another gateway served, or a log that is no more.

@@ -70,6 +70,8 @@ class _EventStream:
         self._after = after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A client that is answered may count on what comes from now on.
+        await self._feeds.settle()
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         if scope["method"] != "HEAD":
             await self._stream(receive, send)

@@ -169,6 +169,15 @@ class StreamReader:
                 _log.warning("stream.unavailable", error=type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it is known where the streams end; subscribing waits for that."""
+        return self._started.is_set()
+
+    async def started(self) -> None:
+        """Returns once it is known where the streams end."""
+        await self._started.wait()
+
     @asynccontextmanager
     async def subscribe(
         self, tenant_id: UUID, cursor: Cursor | None, limit: int = 1000
@@ -186,7 +195,7 @@ class StreamReader:
         partition = partition_of(tenant_id)
         if cursor is not None and cursor.partition != partition:
             raise ValueError(f"not a position of this tenant: {cursor}")
-        await self._started.wait()
+        await self.started()
         after = cursor or Cursor(partition, self._positions[partition])
         subscription = Subscription(self, tenant_id, after, limit)
         try:

@@ -86,8 +86,8 @@ def not_offered(phrase: str, product: str) -> str:
 
 
 def too_many(phrase: str) -> str:
-    """Say that less was noted down than was asked for."""
-    return f"That's too many for one order; I've put down the most we can do of {_bare(phrase)}."
+    """Say that less was noted down than was asked for, maybe nothing."""
+    return f"That's more than one order can hold: {_bare(phrase)}. Please see what I have put down."
 
 
 def for_which(phrase: str) -> str:

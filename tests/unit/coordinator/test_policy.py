@@ -100,7 +100,10 @@ def test_what_is_ambiguous_is_asked() -> None:
         ("SOLD_OUT", "Sorry, we're out of mochi right now."),
         ("NOT_ON_MENU", "Sorry, we don't have mochi."),
         ("NOT_OFFERED", "Sorry, mochi isn't available with the Ramen."),
-        ("TOO_MANY", "That's more than one order can hold: mochi. Please see what I have put down."),
+        (
+            "TOO_MANY",
+            "That's more than one order can hold: mochi. Please see what I have put down.",
+        ),
     ],
 )
 def test_what_was_refused_is_said_before_the_read_back(kind: str, text: str) -> None:

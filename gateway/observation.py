@@ -17,6 +17,7 @@ from typing import TextIO
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 
 
@@ -96,4 +97,4 @@ class AccessLog:
             "principal_id": one.principal_id,
             "address": one.address,
         }
-        self._write(json.dumps(line, separators=(",", ":")) + "\n")
+        self._write(_ENCODER.encode(line) + "\n")

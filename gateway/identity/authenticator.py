@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from services.chassis.rpc.identity import Principal, Role
 # A revoked key is refused after this long at the latest, also when nobody is told of it.
 REREAD_S = 30.0
 _MOST_KEYS = 16_384
+_MOST_TEXTS = 4_096
 _MOST_TENANTS = 4_096
 _SLUG = re.compile(r"[a-z0-9-]{2,63}")
 _GUEST = frozenset({Role.GUEST})
@@ -61,6 +63,8 @@ class Authenticator:
         def seconds() -> float:
             return clock().timestamp()
 
+        # What does not depend on the moment is read of a key's text once.
+        self._read_key = functools.lru_cache(_MOST_TEXTS)(read_key)
         self._keys: ReadThroughCache[tuple[UUID, UUID], ApiKey | None] = ReadThroughCache(
             self._use_key, lifetime_s=REREAD_S, most=_MOST_KEYS, clock=seconds
         )
@@ -122,7 +126,7 @@ class Authenticator:
         return await self._store.use_api_key(*key, self._clock())
 
     async def _by_key(self, text: str) -> Caller:
-        parts = read_key(text)
+        parts = self._read_key(text)
         if parts is None:
             raise unauthenticated("not an API key")
         key = await self._keys.get((parts.tenant_id, parts.api_key_id))

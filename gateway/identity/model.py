@@ -59,16 +59,15 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyText:
-    """A key's text, `mk_…`: it names its tenant and itself, and holds the secret."""
+    """A key's text, `mk_…`: it names its tenant and itself, and holds the secret.
+
+    `digest` is what is kept of it.
+    """
 
     tenant_id: UUID
     api_key_id: UUID
     text: str
-
-    @property
-    def digest(self) -> bytes:
-        """What is kept of it."""
-        return hashlib.sha256(self.text.encode()).digest()
+    digest: bytes
 
     def opens(self, key: ApiKey) -> bool:
         """Whether it is this key's text."""
@@ -79,7 +78,7 @@ def write_key(tenant_id: UUID, api_key_id: UUID, secret: bytes) -> KeyText:
     """The text of a key, of `SECRET_BYTES` random bytes."""
     raw = tenant_id.bytes + api_key_id.bytes + secret
     text = PREFIX + base64.urlsafe_b64encode(raw).decode().rstrip("=")
-    return KeyText(tenant_id, api_key_id, text)
+    return KeyText(tenant_id, api_key_id, text, _digest(text))
 
 
 def read_key(text: str) -> KeyText | None:
@@ -91,9 +90,13 @@ def read_key(text: str) -> KeyText | None:
     except ValueError:
         return None
     tenant_id, api_key_id = raw[:_UUID_BYTES], raw[_UUID_BYTES : 2 * _UUID_BYTES]
-    return KeyText(UUID(bytes=tenant_id), UUID(bytes=api_key_id), text)
+    return KeyText(UUID(bytes=tenant_id), UUID(bytes=api_key_id), text, _digest(text))
 
 
 def included(roles: frozenset[Role]) -> frozenset[Role]:
     """All roles that holding these amounts to."""
     return frozenset().union(*(_INCLUDED[role] for role in roles))
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

@@ -132,7 +132,9 @@ class _Channel:
             propagate.inject(carrier)
             sent.extend(carrier.items())
         left = left if timeout is None else min(timeout, left)
-        return {"timeout": max(left, _LEAST_TIMEOUT_S), "metadata": tuple(sent), **options}
+        # Anything but gRPC's own class would be turned into it for each call.
+        outgoing = grpc.aio.Metadata(*sent)
+        return {"timeout": max(left, _LEAST_TIMEOUT_S), "metadata": outgoing, **options}
 
 
 class _UnaryCall:

@@ -13,7 +13,7 @@ from tests.bench.processes import served
 from tests.bench.table import Row, interleaved
 from tests.support.echo import EchoRequest, EchoStub
 
-CALLS = 2_000
+CALLS = 1_200
 AT_ONCE = 16
 
 

@@ -20,7 +20,7 @@ from tests.bench.orders_menu import TENANT, priced_cart
 from tests.bench.processes import served
 from tests.bench.table import Row, interleaved
 
-ORDERS = 1_000
+ORDERS = 600
 AT_ONCE = 16
 GUEST = Principal(TENANT, "gst_1", frozenset({Role.GUEST}))
 MakeQuotes = Callable[[], Awaitable[Sequence[UUID]]]

@@ -24,7 +24,7 @@ from tests.bench.databases import store
 from tests.bench.processes import served
 from tests.bench.table import Row, interleaved
 
-REQUESTS = 3_000
+REQUESTS = 1_600
 AT_ONCE = 16
 BODY = json.dumps(
     {

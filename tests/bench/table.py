@@ -39,7 +39,7 @@ class Row:
 
 
 async def interleaved(
-    measures: Mapping[str, Callable[[], Awaitable[float]]], rounds: int = 5
+    measures: Mapping[str, Callable[[], Awaitable[float]]], rounds: int = 11
 ) -> dict[str, float]:
     """The median of each measure; they take turns, so that a slow moment hits all alike.
 

@@ -41,7 +41,7 @@ class OrdersClient:
     async def read(self, text: str, cart: Cart, focus: Focus) -> Reading:
         """As `Orders.read`."""
         request = cart_service_pb2.ParseCartRequest(
-            text=text, cart=convert.cart_message(cart), focus=convert.focus_message(focus)
+            text=text, cart=convert.asked_cart_message(cart), focus=convert.focus_message(focus)
         )
         response = await _answered(self._carts.ParseCart(request))
         return Reading(
@@ -66,7 +66,7 @@ class OrdersClient:
     async def quote(self, cart: Cart, request_id: str) -> Quote:
         """As `Orders.quote`."""
         request = quote_service_pb2.CreateQuoteRequest(
-            cart=convert.cart_message(cart), request_id=request_id
+            cart=convert.asked_cart_message(cart), request_id=request_id
         )
         response = await _answered(self._quotes.CreateQuote(request))
         quote = response.quote

@@ -14,7 +14,15 @@ from services.chassis.data.idempotency import RETRY_AFTER_S, in_progress, key_re
 from services.chassis.data.ids import from_id, to_id
 from services.chassis.rpc.errors import Failure, aborted, not_found, to_status
 from services.chassis.rpc.identity import Principal
-from services.coordinator.sessions.cart import AddOn, Cart, CartLine, Focus, Option, OrderChoice
+from services.coordinator.sessions.cart import (
+    AddOn,
+    Cart,
+    CartLine,
+    Discount,
+    Focus,
+    Option,
+    OrderChoice,
+)
 from services.coordinator.sessions.stream import (
     CartChanged,
     OrderPlaced,
@@ -73,6 +81,17 @@ def cart_of(message: cart_pb2.Cart) -> Cart:
         ),
         message.total_minor,
         message.currency_code,
+        tuple(message.promotion_codes),
+        tuple(
+            Discount(
+                discount.promotion_id,
+                discount.display_name,
+                discount.reason,
+                discount.amount_minor,
+                discount.line_id,
+            )
+            for discount in message.discounts
+        ),
     )
 
 
@@ -119,7 +138,30 @@ def cart_message(cart: Cart) -> cart_pb2.Cart:
         ],
         total_minor=cart.total_minor,
         currency_code=cart.currency_code,
+        promotion_codes=cart.promotion_codes,
+        discounts=[
+            cart_pb2.Discount(
+                promotion_id=discount.promotion_id,
+                display_name=discount.display_name,
+                reason=discount.reason,
+                amount_minor=discount.amount_minor,
+                line_id=discount.line_id,
+            )
+            for discount in cart.discounts
+        ],
+        payable_minor=cart.payable_minor,
     )
+
+
+def asked_cart_message(cart: Cart) -> cart_pb2.Cart:
+    """A cart to ask orders about: what promotions take off is for orders to say.
+
+    A key stands for the same request whether or not the cart had been priced with promotions.
+    """
+    message = cart_message(cart)
+    message.ClearField("discounts")
+    message.ClearField("payable_minor")
+    return message
 
 
 def _line_message(line: CartLine) -> cart_pb2.CartLine:

@@ -60,13 +60,37 @@ class CartLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Discount:
+    """What one promotion takes off, above 0, and why in one sentence.
+
+    `line_id` is the line it is about; empty for several lines or the whole cart.
+    """
+
+    promotion_id: str
+    display_name: str
+    reason: str
+    amount_minor: int
+    line_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Cart:
-    """Lines in the order they were added, and choices about the whole order."""
+    """Lines in the order they were added, choices about the whole order, and what is off.
+
+    `total_minor` is before discounts; `promotion_codes` are those the guest has named.
+    """
 
     lines: tuple[CartLine, ...] = ()
     order_choices: tuple[OrderChoice, ...] = ()
     total_minor: int = 0
     currency_code: str = ""
+    promotion_codes: tuple[str, ...] = ()
+    discounts: tuple[Discount, ...] = ()
+
+    @property
+    def payable_minor(self) -> int:
+        """What the guest would pay: the total less the discounts."""
+        return self.total_minor - sum(discount.amount_minor for discount in self.discounts)
 
     @property
     def is_empty(self) -> bool:
@@ -87,11 +111,16 @@ class Focus:
 def fingerprint(cart: Cart) -> str:
     """SHA-256 in hexadecimal of all that a guest approves: what, how made, how many, for how much.
 
-    Ids of lines do not count, so the same cart said another way is the same cart.
+    Ids of lines do not count, so the same cart said another way is the same cart. What is to be
+    paid counts as total and discounts.
     """
-    content = to_json(cart)
-    for line in content["lines"]:
-        del line["line_id"]
+    content = asdict(cart)
+    for part in (*content["lines"], *content["discounts"]):
+        del part["line_id"]
+    # A cart without promotions is recognised by what was stored before there were any.
+    for name in ("promotion_codes", "discounts"):
+        if not content[name]:
+            del content[name]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -126,7 +155,9 @@ def without(cart: Cart, ids: frozenset[str]) -> Cart:
         if line.product_id not in ids
     )
     choices = tuple(choice for choice in cart.order_choices if choice.option_id not in ids)
-    return Cart(lines, choices, currency_code=cart.currency_code)
+    return Cart(
+        lines, choices, currency_code=cart.currency_code, promotion_codes=cart.promotion_codes
+    )
 
 
 def names_of(cart: Cart, ids: frozenset[str]) -> tuple[str, ...]:
@@ -146,7 +177,7 @@ def names_of(cart: Cart, ids: frozenset[str]) -> tuple[str, ...]:
 
 def to_json(cart: Cart) -> dict[str, Any]:
     """The cart as JSON; `from_json` reads it back."""
-    return asdict(cart)
+    return {**asdict(cart), "payable_minor": cart.payable_minor}
 
 
 def from_json(document: Mapping[str, Any]) -> Cart:
@@ -165,6 +196,9 @@ def from_json(document: Mapping[str, Any]) -> Cart:
         order_choices=tuple(OrderChoice(**choice) for choice in document["order_choices"]),
         total_minor=document["total_minor"],
         currency_code=document["currency_code"],
+        # Carts stored before there were promotions have neither.
+        promotion_codes=tuple(document.get("promotion_codes", ())),
+        discounts=tuple(Discount(**discount) for discount in document.get("discounts", ())),
     )
 
 

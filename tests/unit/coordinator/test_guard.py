@@ -1,5 +1,7 @@
 """No order without an explicit yes to the read-back of exactly this cart."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from uuid import UUID
@@ -9,6 +11,7 @@ import pytest
 from services.coordinator.sessions.cart import (
     Cart,
     CartLine,
+    Discount,
     Focus,
     Option,
     OrderChoice,
@@ -28,6 +31,8 @@ MILK = Option("milk", "oat", "Oat milk", price_delta_minor=40)
 LATTE = CartLine("l1", "latte", 1, "Latte", (MILK,), unit_price_minor=420, total_minor=420)
 CAKE = CartLine("l2", "cake", 1, "Cake", unit_price_minor=300, total_minor=300)
 CART = Cart((LATTE, CAKE), total_minor=720, currency_code="EUR")
+SPRING = Discount("spring", "Spring week", "10% off 1 × Cake.", 30, "l2")
+CUT = replace(CART, promotion_codes=("SPRING",), discounts=(SPRING,))
 YES = Consent(fingerprint(CART), approved=True)
 KEY = CallKey(UUID(int=1), "serve", 0)
 
@@ -47,6 +52,8 @@ def test_what_was_read_back_and_approved_may_be_ordered() -> None:
         (replace(CART, lines=(replace(LATTE, options=()), CAKE)), YES, Refusal.CART_CHANGED),
         (replace(CART, lines=(replace(LATTE, note="hot"), CAKE)), YES, Refusal.CART_CHANGED),
         (replace(CART, total_minor=721), YES, Refusal.CART_CHANGED),
+        (replace(CART, promotion_codes=("SPRING",)), YES, Refusal.CART_CHANGED),
+        (replace(CART, discounts=(SPRING,)), YES, Refusal.CART_CHANGED),
         (replace(CART, order_choices=(OrderChoice("where", "go"),)), YES, Refusal.CART_CHANGED),
     ],
 )
@@ -58,8 +65,36 @@ def test_a_fingerprint_is_of_the_content_not_of_line_ids() -> None:
     assert fingerprint(replace(CART, lines=(replace(LATTE, line_id="l9"), CAKE))) == YES.read_back
 
 
-def test_a_cart_survives_storage() -> None:
-    assert from_json(to_json(CART)) == CART
+def test_a_discounted_cart_is_the_same_whatever_its_lines_are_called() -> None:
+    cake, discount = replace(CAKE, line_id="l9"), replace(SPRING, line_id="l9")
+    assert fingerprint(replace(CUT, lines=(LATTE, cake), discounts=(discount,))) == fingerprint(CUT)
+
+
+def test_another_price_is_another_cart() -> None:
+    dearer = replace(CUT, discounts=(replace(SPRING, amount_minor=29),))
+    assert refusal(dearer, Consent(fingerprint(CUT), approved=True)) is Refusal.CART_CHANGED
+
+
+@pytest.mark.parametrize("cart", [CART, CUT])
+def test_a_cart_survives_storage(cart: Cart) -> None:
+    assert from_json(to_json(cart)) == cart
+
+
+def test_a_cart_stored_before_there_were_promotions_is_the_same_cart() -> None:
+    stored = to_json(CART)
+    for name in ("promotion_codes", "discounts", "payable_minor"):
+        del stored[name]
+    assert from_json(stored) == CART
+    stored["lines"] = [
+        {k: v for k, v in line.items() if k != "line_id"} for line in stored["lines"]
+    ]
+    told = json.dumps(stored, sort_keys=True).encode()
+    assert fingerprint(CART) == hashlib.sha256(told).hexdigest()
+
+
+def test_codes_stay_with_what_is_left_of_a_cart() -> None:
+    left = without(CUT, frozenset({"cake"}))
+    assert (left.promotion_codes, left.discounts) == (("SPRING",), ())
 
 
 def test_empty_carts_are_alike_whatever_their_defaults() -> None:

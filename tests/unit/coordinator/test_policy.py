@@ -21,7 +21,15 @@ from services.coordinator.models.local.policy import (
     next_step,
 )
 from services.coordinator.models.local.replies import read_back
-from services.coordinator.sessions.cart import AddOn, Cart, CartLine, Option, OrderChoice, to_json
+from services.coordinator.sessions.cart import (
+    AddOn,
+    Cart,
+    CartLine,
+    Discount,
+    Option,
+    OrderChoice,
+    to_json,
+)
 
 CART = Cart((CartLine("l1", "ramen", 1, "Ramen", total_minor=1200),), (), 1200, "EUR")
 READ_BACK = read_back(CART)
@@ -236,6 +244,22 @@ def test_the_read_back_names_all_that_was_chosen() -> None:
     assert read_back(cart) == (
         "Your order: 2 × Ramen (Large, no Nori, 2 × Soft Egg, 3 × Sweet Corn, note “no lid”) "
         "and 1 × Ramen, to go. That's $36.50. Is that right? Shall I place the order?"
+    )
+
+
+def test_the_read_back_names_each_promotion_once_and_what_is_to_be_paid() -> None:
+    cart = replace(
+        CART,
+        total_minor=2600,
+        currency_code="EUR",
+        discounts=(
+            Discount("noon", "Noodle noon", "20% off 1 × Ramen.", 260, "l1"),
+            Discount("noon", "Noodle noon", "20% off 1 × Udon.", 220, "l2"),
+            Discount("five", "Five off", "Spend €20.00.", 500),
+        ),
+    )
+    assert "That's €26.00 less €4.80 for Noodle noon and €5.00 for Five off: €16.20 to pay." in (
+        read_back(cart)
     )
 
 

@@ -1,6 +1,6 @@
 """What the assistant says, built from carts and menu facts and from nothing else."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from services.coordinator.sessions.cart import Cart, CartLine
 
@@ -31,13 +31,13 @@ _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
 def read_back(cart: Cart) -> str:
     """Return the cart in words with the question whether to place it.
 
-    Every line is there with its number, everything chosen, its note, and the total where the
-    order costs anything; a guest who approves this text approves exactly this cart.
+    Every line is there with its number, everything chosen, its note, what promotions take off,
+    and what is to be paid where the order costs anything; a guest who approves this text approves
+    exactly this cart.
     """
     lines = join(_line(line) for line in cart.lines)
     choices = ", ".join(choice.option_name.lower() for choice in cart.order_choices)
-    total = f" That's {money(cart.total_minor, cart.currency_code)}." if cart.total_minor else ""
-    return f"Your order: {lines}{f', {choices}' if choices else ''}.{total} {_QUESTION}"
+    return f"Your order: {lines}{f', {choices}' if choices else ''}.{_total(cart)} {_QUESTION}"
 
 
 def placed(order_id: str, total_minor: int, currency_code: str) -> str:
@@ -103,6 +103,26 @@ def join(names: Iterable[str], word: str = "and") -> str:
     if len(listed) == 2:
         return f"{listed[0]} {word} {listed[1]}"
     return f"{', '.join(listed[:-1])} {word} {listed[-1]}"
+
+
+def _total(cart: Cart) -> str:
+    if not cart.total_minor:
+        return ""
+    payable = money(cart.payable_minor, cart.currency_code)
+    if not cart.discounts:
+        return f" That's {payable}."
+    full = money(cart.total_minor, cart.currency_code)
+    return f" That's {full} less {join(_discounts(cart))}: {payable} to pay."
+
+
+def _discounts(cart: Cart) -> Iterator[str]:
+    """Each promotion with all it takes off, in the order of the cart."""
+    taken: dict[tuple[str, str], int] = {}
+    for discount in cart.discounts:
+        key = discount.promotion_id, discount.display_name
+        taken[key] = taken.get(key, 0) + discount.amount_minor
+    for (_, name), amount in taken.items():
+        yield f"{money(amount, cart.currency_code)} for {name}"
 
 
 def _line(line: CartLine) -> str:

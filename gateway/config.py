@@ -30,6 +30,9 @@ class GatewayConfig(ProcessConfig):
     gateway_address: str = peer("gateway", "ipv4:127.0.0.1:7100")
     coordinator_address: str = peer("coordinator", "ipv4:127.0.0.1:7101")
     orders_address: str = peer("orders", "ipv4:127.0.0.1:7102")
+    bandit_address: str = peer("bandit", "ipv4:127.0.0.1:7103")
+    learning_address: str = peer("learning", "ipv4:127.0.0.1:7104")
+    retrieval_address: str = peer("retrieval", "ipv4:127.0.0.1:7105")
     request_timeout_s: float = setting(
         15.0, "Seconds a request may take, the chat and event streams apart.", gt=0
     )

@@ -15,6 +15,7 @@ from services.chassis.rpc.errors import Failure, not_found
 
 GUEST_PATH = "/t/{slug}"
 BOARD_PATH = "/t/{slug}/board"
+TRUST_PATH = "/t/{slug}/trust"
 FILE_PATH = "/ui/{file}"
 _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -63,6 +64,10 @@ class Pages:
     async def board(self, exchange: Exchange) -> Answer:
         """The staff's board of a tenant."""
         return await self._of_tenant(exchange, "board.html")
+
+    async def trust(self, exchange: Exchange) -> Answer:
+        """The staff's page on who serves a tenant's guests, and how well."""
+        return await self._of_tenant(exchange, "trust.html")
 
     async def file(self, exchange: Exchange) -> Answer:
         """One file. Fails with NOT_FOUND (ROUTE_NOT_FOUND)."""

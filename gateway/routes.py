@@ -6,14 +6,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import limits
 from google.protobuf.descriptor import FileDescriptor
-from maitred.coordinator.v1 import session_service_pb2
+from maitred.bandit.v1 import decision_service_pb2, policy_service_pb2
+from maitred.coordinator.v1 import (
+    agent_service_pb2,
+    feedback_service_pb2,
+    session_service_pb2,
+)
 from maitred.identity.v1 import api_key_service_pb2, tenant_service_pb2
+from maitred.learning.v1 import (
+    cycle_service_pb2,
+    recommendation_service_pb2,
+    trust_service_pb2,
+)
 from maitred.orders.v1 import (
     cart_service_pb2,
     catalog_service_pb2,
     order_service_pb2,
     quote_service_pb2,
 )
+from maitred.retrieval.v1 import document_service_pb2, search_service_pb2
 
 from gateway import pages
 from gateway.config import GatewayConfig
@@ -28,19 +39,31 @@ CONTRACTS: Sequence[FileDescriptor] = tuple(
     module.DESCRIPTOR
     for module in (
         session_service_pb2,
+        feedback_service_pb2,
+        agent_service_pb2,
         cart_service_pb2,
         catalog_service_pb2,
         quote_service_pb2,
         order_service_pb2,
+        document_service_pb2,
+        search_service_pb2,
+        policy_service_pb2,
+        decision_service_pb2,
+        trust_service_pb2,
+        cycle_service_pb2,
+        recommendation_service_pb2,
         tenant_service_pb2,
         api_key_service_pb2,
     )
 )
 # Who serves the services of a package.
 PEERS: Mapping[str, str] = {
+    "maitred.bandit.v1": "bandit",
     "maitred.coordinator.v1": "coordinator",
     "maitred.identity.v1": "gateway",
+    "maitred.learning.v1": "learning",
     "maitred.orders.v1": "orders",
+    "maitred.retrieval.v1": "retrieval",
 }
 
 
@@ -75,6 +98,7 @@ def surface_routes(
     for path, endpoint in (
         (pages.GUEST_PATH, the_pages.guest),
         (pages.BOARD_PATH, the_pages.board),
+        (pages.TRUST_PATH, the_pages.trust),
         (pages.FILE_PATH, the_pages.file),
         ("/health", health),
         ("/openapi.json", openapi),

@@ -11,7 +11,7 @@ from importlib.resources import files
 from gateway.exchange import Answer, Exchange, json_answer
 from gateway.openapi.operations import operation
 from gateway.openapi.parts import PROBLEM, PROBLEM_RESPONSE, SECURITY, SECURITY_SCHEMES, Json
-from gateway.openapi.surfaces import ORDER_EVENT, surfaces
+from gateway.openapi.surfaces import envelopes, surfaces
 from gateway.transcoding.bindings import Binding
 
 
@@ -53,7 +53,7 @@ class OpenApi:
             "components": {
                 "schemas": {
                     **contracts["schemas"],
-                    "OrderEvent": ORDER_EVENT,
+                    **envelopes(),
                     "Problem": PROBLEM,
                 },
                 "responses": {"Problem": PROBLEM_RESPONSE},

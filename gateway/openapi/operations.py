@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor
 
 from gateway.openapi.parts import Json, body, key_parameter, parameter, responses
-from gateway.transcoding.bindings import Binding
+from gateway.transcoding.bindings import Binding, Variable
 from gateway.transcoding.idempotency import KEY_FIELD
 from gateway.transcoding.query import is_leaf
 
@@ -45,13 +45,12 @@ def without(schema: Json, names: Iterable[str]) -> Json:
 
 
 def _parameters(binding: Binding, schemas: Json) -> list[Json]:
-    fields = schemas[binding.method.input_type.name].get("properties", {})
     found = [
-        parameter("path", variable.name, fields[variable.name], required=True)
+        parameter("path", ".".join(variable.path), _schema(variable, schemas), required=True)
         for variable in binding.variables
     ]
     if binding.body != "*":
-        named = {variable.name for variable in binding.variables} | {binding.body}
+        named = {variable.path[0] for variable in binding.variables} | {binding.body}
         found += [
             parameter("query", name, schema, required=required)
             for name, schema, required in _query(binding.method.input_type, schemas)
@@ -59,6 +58,13 @@ def _parameters(binding: Binding, schemas: Json) -> list[Json]:
         ]
     if binding.takes_key:
         found.append(key_parameter(required=binding.needs_key))
+    return found
+
+
+def _schema(variable: Variable, schemas: Json) -> Json:
+    # Only extensions have none.
+    message: Descriptor = variable.field.containing_type  # type: ignore[assignment]
+    found: Json = schemas[message.name]["properties"][variable.field.name]
     return found
 
 
@@ -80,7 +86,7 @@ def _taken(binding: Binding, schemas: Json) -> Json:
     if binding.body != "*":
         field: Json = schemas[message.name]["properties"][binding.body]
         return field
-    apart = {variable.name for variable in binding.variables}
+    apart = {variable.path[0] for variable in binding.variables}
     if binding.takes_key:
         apart.add(KEY_FIELD)
     if not apart:

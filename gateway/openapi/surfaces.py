@@ -28,6 +28,11 @@ _GIVEN: Json = {
     "tenant": _TENANT,
 }
 
+_ENVELOPES = {
+    name: f"{name.capitalize()}Event"
+    for name in ("order", "feedback", "recommendation", "session", "trust", "index")
+}
+
 
 def surfaces(contracts: Mapping[str, Any]) -> Iterator[tuple[str, str, Json]]:
     """Path, method and operation of each; `contracts` is the content of `contracts.json`."""
@@ -99,10 +104,15 @@ def _events() -> Json:
         ],
         "responses": responses(
             stream=event_stream(
-                "`order` tells of an order, `reset` that events before its cursor are no longer"
-                " kept; `cutoff` is the last event of a stream that was read too slowly.",
+                "`order` tells of an order, `feedback` of a rating, `recommendation` of what an"
+                " agent did, `session` of a conversation left, `trust` of an agent's standing,"
+                " `index` of what can be found; `reset` that events before its cursor are no"
+                " longer kept; `cutoff` is the last event of a stream that was read too slowly.",
                 (
-                    event("order", {"$ref": "#/components/schemas/OrderEvent"}, resumable=True),
+                    *(
+                        event(name, {"$ref": f"#/components/schemas/{schema}"}, resumable=True)
+                        for name, schema in _ENVELOPES.items()
+                    ),
                     event("reset", cursor, resumable=True),
                     event("cutoff", cut_off),
                 ),
@@ -111,23 +121,29 @@ def _events() -> Json:
     }
 
 
-ORDER_EVENT: Json = {
-    "type": "object",
-    "description": "A CloudEvents 1.0 object: an order changed status.",
-    "required": [
-        *("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data")
-    ],
-    "properties": {
-        "specversion": {"const": "1.0"},
-        "id": {"type": "string", "pattern": "^evt_[0-9a-f]{32}$"},
-        "source": {"type": "string"},
-        "type": {"const": "maitred.order.v1"},
-        "subject": {"type": "string", "description": "The order."},
-        "time": {"type": "string", "format": "date-time"},
-        "datacontenttype": {"const": "application/json"},
-        "data": {"$ref": "#/components/schemas/OrderV1"},
-    },
-}
+def envelopes() -> Mapping[str, Json]:
+    """The CloudEvents 1.0 object of each event, by the name of its schema."""
+    return {schema: _envelope(name) for name, schema in _ENVELOPES.items()}
+
+
+def _envelope(name: str) -> Json:
+    return {
+        "type": "object",
+        "description": "A CloudEvents 1.0 object.",
+        "required": [
+            *("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data")
+        ],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": {"type": "string", "pattern": "^evt_[0-9a-f]{32}$"},
+            "source": {"type": "string"},
+            "type": {"const": f"maitred.{name}.v1"},
+            "subject": {"type": "string", "description": "What it is about."},
+            "time": {"type": "string", "format": "date-time"},
+            "datacontenttype": {"const": "application/json"},
+            "data": {"$ref": f"#/components/schemas/{name.capitalize()}V1"},
+        },
+    }
 
 
 def _guest() -> Json:

@@ -32,11 +32,25 @@ from gateway.transcoding.templates import PathTemplate, parse_template
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of a path: the field it fills, under both of its names."""
+    """A variable of a path: the field it fills, and its names in either spelling."""
 
-    name: str
-    camel_name: str
+    field: FieldDescriptor
+    path: tuple[str, ...]
+    camel_path: tuple[str, ...]
     convert: Convert
+
+    def fill(self, found: dict[str, Any], value: str) -> None:
+        """Puts a value where it belongs, in place of what a body says there.
+
+        Raises MalformedInput if the body has something else than an object on the way.
+        """
+        for name, camel_name in zip(self.path[:-1], self.camel_path[:-1], strict=True):
+            inner = found.setdefault(name, found.pop(camel_name, {}))
+            if type(inner) is not dict:
+                raise MalformedInput("must be an object", name)
+            found = inner
+        found.pop(self.camel_path[-1], None)
+        found[self.path[-1]] = self.convert(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +102,7 @@ class Binding:
         """
         found = self._object(query, body)
         for variable, value in zip(self.variables, values, strict=True):
-            found.pop(variable.camel_name, None)
-            found[variable.name] = variable.convert(value)
+            variable.fill(found, value)
         if key:
             fill_key(found, key)
         try:
@@ -162,9 +175,7 @@ def _bind(
         needs_key=takes_key and key is not None and _refuses_empty(key),
         request_class=GetMessageClass(request),
         response_class=GetMessageClass(response),
-        variables=tuple(
-            _variable(_field(method, request.fields_by_name, name)) for name in template.variables
-        ),
+        variables=tuple(_variable(method, name) for name in template.variables),
         encode=_encoder(method, rule.response_body, encoders),
         decode=decoders.of(GetMessageClass(request)),
         query=QueryReader(request),
@@ -182,10 +193,20 @@ def _encoder(
     return lambda message: write(getattr(message, field.name))
 
 
-def _variable(field: FieldDescriptor) -> Variable:
+def _variable(method: MethodDescriptor, name: str) -> Variable:
+    message, fields = method.input_type, list[FieldDescriptor]()
+    for part in name.split("."):
+        field = _field(method, message.fields_by_name, part)
+        fields.append(field)
+        message = field.message_type or message
     if field.is_repeated or not is_leaf(field):
         raise ValueError(f"{field.full_name} cannot stand in a path")
-    return Variable(field.name, field.camelcase_name, converter(field))
+    return Variable(
+        field,
+        tuple(each.name for each in fields),
+        tuple(each.camelcase_name for each in fields),
+        converter(field),
+    )
 
 
 def _field(

@@ -10,6 +10,7 @@ import grpc
 from gateway.exchange import Answer, Endpoint, Exchange, json_answer
 from gateway.transcoding.bindings import Binding
 from gateway.transcoding.idempotency import missing, parse_key
+from services.chassis.rpc.chain import allowed_roles, check_role, edge_roles
 
 KEY_HEADER = b"idempotency-key"
 REPLAYED = "idempotent-replayed"
@@ -31,7 +32,13 @@ def transcode(binding: Binding, channel: grpc.aio.Channel, most_bytes: int) -> E
         response_deserializer=binding.response_class.FromString,
     )
 
+    roles = edge_roles(binding.method)
+    # The service itself checks the others.
+    is_narrower = roles != allowed_roles(binding.method)
+
     async def read(exchange: Exchange) -> Any:
+        if is_narrower:
+            check_role(exchange.known_caller().principal, roles)
         key = request_key(exchange) if binding.takes_key else ""
         body = await exchange.body(most_bytes) if binding.body else b""
         request = binding.request(exchange.values, exchange.query, body, key)

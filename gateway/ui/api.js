@@ -94,14 +94,14 @@ function parseFrame(text) {
 }
 
 /**
- * Follows the credential's orders, and shows on `live` whether it does.
+ * Follows the credential's events of some kinds, and shows on `live` whether it does.
  *
  * `reread` is awaited once there is a stream and where events were missed, `changed` with the data
  * of each event; `signedOut` is called once the credential no longer holds. EventSource comes back
  * after a drop by itself; after an answer that is no stream it gives up, and is begun anew.
  */
 export function follow(client, live, handlers) {
-  const { changed, reread, signedOut } = handlers;
+  const { changed, reread, signedOut, kinds = ["order"] } = handlers;
   const source = client.events();
   let isOver = false;
   const show = (text, state) => {
@@ -124,12 +124,13 @@ export function follow(client, live, handlers) {
   source.addEventListener("open", () => show("live", "open"));
   source.addEventListener("open", () => reread().catch(beginAnew), { once: true });
   source.addEventListener("reset", () => reread().catch(beginAnew));
-  source.addEventListener("order", (event) => changed(JSON.parse(event.data).data).catch(beginAnew));
+  for (const kind of kinds)
+    source.addEventListener(kind, (event) => changed(JSON.parse(event.data).data).catch(beginAnew));
   source.addEventListener("error", () => {
     if (source.readyState === EventSource.CLOSED) beginAnew();
     else show("reconnecting", "closed");
   });
 }
 
-/** The tenant's slug, from `/t/{slug}` or `/t/{slug}/board`. */
+/** The tenant's slug, from `/t/{slug}` or a page below it. */
 export const slug = () => decodeURIComponent(location.pathname.split("/")[2] ?? "");

@@ -2,6 +2,7 @@
 import { all, connect, follow, insist, slug } from "./api.js";
 import { el } from "./dom.js";
 import { STATUSES, lines, shortNumber, statusOf, total } from "./order.js";
+import { signIn, staffPage } from "./staff.js";
 
 const NEXT = {
   placed: ["accepted", "Accept"],
@@ -18,34 +19,17 @@ const client = connect(`staff-${tenant}`);
 const view = Object.fromEntries(
   ["tenant", "live", "notice", "columns"].map((id) => [id, document.getElementById(id)]),
 );
+const page = staffPage(view);
 const orders = new Map();
 // Final statuses of which there are more orders than are kept here.
 const more = new Set();
 
-start().catch((problem) => (problem.status === 401 ? signedOut() : stopped("offline", problem.message)));
+start().catch(page.failed);
 
 async function start() {
   const signedIn = await signIn();
   if (signedIn) view.tenant.textContent = `${signedIn.tenant.display_name} – board`;
-  follow(client, view.live, { changed, reread, signedOut });
-}
-
-function signedOut() {
-  stopped("signed out", "Open this page with the staff link that start-up printed.");
-}
-
-function stopped(label, reason) {
-  view.live.textContent = label;
-  notice(reason);
-}
-
-/** Trades the key in the link's fragment for a cookie; the fragment never reaches a server. */
-async function signIn() {
-  const key = new URLSearchParams(location.hash.slice(1)).get("key");
-  if (!key) return null;
-  history.replaceState(null, "", location.pathname);
-  const headers = { authorization: `Bearer ${key}` };
-  return insist(() => connect("").json("/auth/session", { method: "POST", headers }));
+  follow(client, view.live, { changed, reread, signedOut: page.signedOut });
 }
 
 async function changed({ order_id, status, version }) {
@@ -64,9 +48,9 @@ async function reread() {
 async function read(status) {
   const path = `/orders?status=ORDER_STATUS_${status.toUpperCase()}`;
   if (!FINAL.includes(status)) return all(client, path, "orders");
-  const page = await client.json(`${path}&page_size=${FINAL_SHOWN}`);
-  if (page.next_page_token) more.add(status);
-  return page.orders;
+  const first = await client.json(`${path}&page_size=${FINAL_SHOWN}`);
+  if (first.next_page_token) more.add(status);
+  return first.orders;
 }
 
 function keep(order) {
@@ -129,15 +113,10 @@ async function move(button, order, status) {
       body: { status: `ORDER_STATUS_${status.toUpperCase()}`, version: String(order.version) },
     });
     keep(moved);
-    notice("");
+    page.say("");
   } catch (problem) {
-    notice(problem.message);
+    page.say(problem.message);
     keep(await client.json(`/orders/${order.order_id}`));
   }
   show();
-}
-
-function notice(text) {
-  view.notice.textContent = text;
-  view.notice.hidden = !text;
 }

@@ -2,11 +2,12 @@
 import { Problem, all, connect, follow, frames, insist, slug } from "./api.js";
 import { el } from "./dom.js";
 import { lines, shortNumber, statusOf, total } from "./order.js";
+import { rate } from "./rating.js";
 
 const tenant = slug();
 const client = connect(`guest-${tenant}`);
 const view = Object.fromEntries(
-  ["tenant", "live", "messages", "hints", "composer", "text", "cart", "orders"].map((id) => [
+  ["tenant", "live", "messages", "hints", "composer", "text", "cart", "orders", "rating"].map((id) => [
     id,
     document.getElementById(id),
   ]),
@@ -29,6 +30,10 @@ async function start() {
   const resumed = await resume();
   view.composer.addEventListener("submit", submitted);
   view.text.focus();
+  rate(view.rating, (rating, comment) =>
+    client.json("/feedback/submit", { method: "POST", body: { session_id: session, rating, comment } }),
+  );
+  view.rating.hidden = !resumed;
   if (!resumed) hint();
   // Where the guest's time is over, a new one begins.
   follow(client, view.live, { changed, reread, signedOut: () => location.reload() });
@@ -42,7 +47,7 @@ async function resume() {
       const { cart } = await client.json(`/sessions/${session}`);
       for (const turn of await all(client, `/sessions/${session}/messages`, "turns")) {
         say("guest", turn.user_text);
-        if (turn.text) say("agent", turn.text);
+        if (turn.text) cite(say("agent", turn.text), turn.citations ?? []);
       }
       showCart(cart);
       return true;
@@ -94,6 +99,7 @@ async function ask(text) {
 
 async function answerTo(text, request, answer) {
   answer.textContent = "";
+  const citations = [];
   const response = await client.send(`/sessions/${session}/messages`, {
     method: "POST",
     body: { text, request_id: request },
@@ -103,8 +109,13 @@ async function answerTo(text, request, answer) {
     if (event === "token") append(answer, data.text);
     if (event === "cart") showCart(data);
     if (event === "order") keep(data);
+    if (event === "citation") citations.push(data);
     if (event === "error") throw new Problem(data.status, data);
-    if (event === "done") return;
+    if (event === "done") {
+      cite(answer, citations);
+      view.rating.hidden = false;
+      return;
+    }
   }
   throw new TypeError("The answer broke off.");
 }
@@ -164,6 +175,22 @@ function say(who, text) {
   view.messages.append(message);
   showLatest();
   return message;
+}
+
+/** Puts below an answer where its facts stand. */
+function cite(message, citations) {
+  if (!citations.length) return;
+  const source = ({ title, headings = [], quote }) =>
+    el("li", {}, el("cite", {}, [title, ...headings.filter((each) => each !== title)].join(" › ")), el("q", {}, quote));
+  message.append(
+    el(
+      "details.sources",
+      { ontoggle: showLatest },
+      el("summary", {}, citations.length > 1 ? `${citations.length} sources` : "Source"),
+      el("ol", {}, ...citations.map(source)),
+    ),
+  );
+  showLatest();
 }
 
 function append(message, text) {

@@ -15,10 +15,25 @@ export function lines(of, currency) {
 /** A short number people can call out. */
 export const shortNumber = (order) => order.order_id.slice(-6).toUpperCase();
 
-/** The total of a cart or an order, empty where nothing has a price. */
+/** What promotions take off and the total to pay of a cart or an order, empty where nothing has a price. */
 export function total(of) {
-  if (!of.currency_code || Number(of.total_minor ?? 0) === 0) return null;
-  return el("p.total", {}, el("span", {}, "Total"), el("strong", {}, money(of.total_minor, of.currency_code)));
+  if (!of.currency_code || Number(of.total_minor ?? 0) + Number(of.subtotal_minor ?? 0) === 0) return null;
+  const toPay = of.discounts?.length ? (of.payable_minor ?? of.total_minor) : of.total_minor;
+  return el(
+    "div.total",
+    {},
+    ...(of.discounts ?? []).map((discount) => sum(discount.display_name, -discount.amount_minor, of, discount.reason)),
+    sum("Total", toPay, of),
+  );
+}
+
+function sum(label, minor, of, why = "") {
+  return el(
+    `p${why ? ".discount" : ""}`,
+    {},
+    el("span", {}, label, why ? el("small", {}, why) : null),
+    el("strong", {}, money(minor, of.currency_code)),
+  );
 }
 
 function lineOf(line, currency) {

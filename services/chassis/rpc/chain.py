@@ -133,6 +133,19 @@ def allowed_roles(method: descriptor.MethodDescriptor) -> frozenset[Role]:
     return frozenset(_ROLES[role] for role in rule.roles if role)
 
 
+def edge_roles(method: descriptor.MethodDescriptor) -> frozenset[Role]:
+    """Of `allowed_roles`, those that may call from outside: all, unless its rule names fewer."""
+    rule = method.GetOptions().Extensions[access_pb2.access]
+    return frozenset(_ROLES[role] for role in rule.edge_roles if role) or allowed_roles(method)
+
+
+def check_role(principal: Principal, roles: frozenset[Role]) -> None:
+    """Fails with PERMISSION_DENIED (ROLE_REQUIRED) if the principal holds none of the roles."""
+    if roles.isdisjoint(principal.roles):
+        names = ",".join(sorted(roles))
+        raise denied("ROLE_REQUIRED", f"This needs one of the roles: {names}.", roles=names)
+
+
 class _Passage:
     """One call on its way through the chain."""
 
@@ -182,9 +195,7 @@ class _Passage:
         if not token:
             raise unauthenticated("no mesh token")
         principal = self._chain.verifier.verify(token)
-        if self._method.roles.isdisjoint(principal.roles):
-            roles = ",".join(sorted(self._method.roles))
-            raise denied("ROLE_REQUIRED", f"This needs one of the roles: {roles}.", roles=roles)
+        check_role(principal, self._method.roles)
         return principal
 
     def _deadline(self) -> float:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import redis
 
-from gateway.openapi.surfaces import ORDER_EVENT
+from gateway.openapi.surfaces import envelopes
 from gateway.realtime.feeds import CHECK_S
 from services.chassis.data.outbox import partition_of
 from services.chassis.data.streams import stream_key
@@ -57,7 +57,7 @@ async def test_staff_see_an_order_as_it_is_placed_and_moved(
     assert accepted.data["data"]["status"] == "accepted"
     assert placed.data["data"]["tenant_id"] == tenant.tenant_id
     assert placed.data["data"]["order_id"] == order["order_id"]
-    assert placed.data.keys() == ORDER_EVENT["properties"].keys()
+    assert placed.data.keys() == envelopes()["OrderEvent"]["properties"].keys()
 
 
 async def test_a_stream_resumes_without_gap_or_repeat(

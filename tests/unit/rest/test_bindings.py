@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from maitred.coordinator.v1 import session_service_pb2
+from maitred.coordinator.v1 import agent_service_pb2, session_service_pb2
 from maitred.identity.v1 import api_key_service_pb2, tenant_service_pb2
 from maitred.orders.v1 import (
     catalog_service_pb2,
@@ -23,6 +23,7 @@ from tests.unit.rest.messages import every_kind
 FILES = [
     module.DESCRIPTOR
     for module in (
+        agent_service_pb2,
         api_key_service_pb2,
         catalog_service_pb2,
         order_service_pb2,
@@ -57,6 +58,18 @@ def test_a_path_variable_fills_its_field() -> None:
 def test_a_path_variable_wins_over_the_body_in_either_spelling() -> None:
     request = bound("TransitionOrder").request([ORDER], "", b'{"orderId":"other"}')
     assert request == order_service_pb2.TransitionOrderRequest(order_id=ORDER)
+
+
+@pytest.mark.parametrize("name", ["agent_id", "agentId"])
+def test_a_path_variable_may_fill_a_field_of_the_bodys_message(name: str) -> None:
+    body = f'{{"{name}":"other","suggested_product_ids":["flapjack"]}}'.encode()
+    assert bound("UpdateAgent").request(
+        ["seller"], "", body
+    ) == agent_service_pb2.UpdateAgentRequest(
+        agent=agent_service_pb2.Agent(agent_id="seller", suggested_product_ids=["flapjack"])
+    )
+    with pytest.raises(MalformedInput, match="must be an object"):
+        bound("UpdateAgent").request(["seller"], "", b"3")
 
 
 @pytest.mark.parametrize(

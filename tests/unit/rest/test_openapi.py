@@ -17,6 +17,10 @@ KEYED = (
     "/api/v1/products:import",
     "/api/v1/orders/{order_id}:transition",
     "/api/v1/sessions/{session_id}/messages",
+    "/api/v1/feedback/submit",
+    "/api/v1/documents",
+    "/api/v1/policies/{policy_id}:rank",
+    "/api/v1/learning/cycles",
 )
 
 
@@ -79,7 +83,12 @@ def test_what_the_contract_says_is_said(document: dict[str, Any]) -> None:
     assert place["operationId"] == "OrderService.PlaceOrder"
     assert place["summary"] == "Makes an order of a quote, exactly once"
     body = place["requestBody"]["content"]["application/json"]["schema"]
-    assert set(body["properties"]) == {"quote_id", "session_id"}
+    assert set(body["properties"]) == {
+        "quote_id",
+        "session_id",
+        "decision_id",
+        "recommendation_ids",
+    }
     assert body["properties"]["quote_id"]["pattern"] == "^quo_[0-9a-f]{32}$"
     assert good(place)["$ref"] == "#/components/schemas/Order"
 
@@ -145,6 +154,7 @@ def test_a_chats_events_are_named_and_described(document: dict[str, Any]) -> Non
         "tool_call": schemas + "ToolCall",
         "cart": schemas + "Cart",
         "order": schemas + "Order",
+        "citation": schemas + "Citation",
         "usage": schemas + "Usage",
         "done": schemas + "Done",
         "error": schemas + "Problem",
@@ -157,9 +167,16 @@ def test_the_tenants_events_are_named_and_described(document: dict[str, Any]) ->
     assert parameters(operation, "header") == {"Last-Event-ID": False}
     assert parameters(operation, "query") == {"cursor": False}
     stream = events(operation)
-    assert stream.keys() == {"order", "reset", "cutoff"}
-    assert {name for name, kind in stream.items() if "id" in kind} == {"order", "reset"}
+    told = {"order", "feedback", "recommendation", "session", "trust", "index"}
+    assert stream.keys() == told | {"reset", "cutoff"}
+    assert {name for name, kind in stream.items() if "id" in kind} == told | {"reset"}
     schemas = document["components"]["schemas"]
     order = schemas[stream["order"]["data"]["contentSchema"]["$ref"].rpartition("/")[2]]
     assert order["properties"]["data"] == {"$ref": "#/components/schemas/OrderV1"}
     assert "order_id" in schemas["OrderV1"]["required"]
+
+
+def test_a_path_may_name_a_field_of_the_body(document: dict[str, Any]) -> None:
+    change = document["paths"]["/api/v1/agents/{agent.agent_id}"]["put"]
+    assert parameters(change, "path") == {"agent.agent_id": True}
+    assert parameters(change, "query") == {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -9,6 +10,7 @@ from google.rpc import error_details_pb2
 from maitred.coordinator.v1 import chat_service_pb2, session_pb2, turn_pb2
 from maitred.errors.v1 import error_pb2
 from maitred.orders.v1 import cart_pb2, cart_service_pb2, order_pb2
+from maitred.retrieval.v1 import document_pb2
 
 from services.chassis.data.idempotency import RETRY_AFTER_S, in_progress, key_reused
 from services.chassis.data.ids import from_id, to_id
@@ -23,8 +25,10 @@ from services.coordinator.sessions.cart import (
     Option,
     OrderChoice,
 )
+from services.coordinator.sessions.serving import Citation
 from services.coordinator.sessions.stream import (
     CartChanged,
+    Cited,
     OrderPlaced,
     TextSaid,
     TokensUsed,
@@ -230,12 +234,15 @@ def order_message(order: PlacedOrder) -> order_pb2.Order:
 
 def session_message(session: Session) -> session_pb2.Session:
     """A session as its contract has it."""
+    serving = session.dialogue.serving
     return session_pb2.Session(
         session_id=to_id(SESSION, session.session_id),
         principal_id=session.owner.principal_id,
         cart=cart_message(session.cart),
         create_time=_timestamp(session.create_time),
         update_time=_timestamp(session.update_time),
+        decision_id=serving.decision_id if serving else "",
+        agent_id=serving.agent_id if serving else "",
     )
 
 
@@ -251,6 +258,37 @@ def turn_message(turn: Turn) -> turn_pb2.Turn:
         usage=_usage_message(turn.usage),
         state=_STATES[turn.state],
         create_time=_timestamp(turn.create_time),
+        decision_id=turn.decision_id,
+        agent_id=turn.agent_id,
+        citations=[citation_message(citation) for citation in turn.citations],
+        recommendation_ids=turn.recommendation_ids,
+    )
+
+
+def citation_of(message: document_pb2.Citation) -> Citation:
+    """A citation as retrieval told it."""
+    return Citation(
+        message.document_id,
+        message.title,
+        message.source,
+        message.kind,
+        message.chunk_id,
+        tuple(message.headings),
+        message.quote,
+    )
+
+
+def citation_message(citation: Citation) -> document_pb2.Citation:
+    """The citation as it was told."""
+    return document_pb2.Citation(
+        document_id=citation.document_id,
+        title=citation.title,
+        source=citation.source,
+        # A kind of a newer retrieval is passed on as it came.
+        kind=cast("document_pb2.DocumentKind.ValueType", citation.kind),
+        chunk_id=citation.chunk_id,
+        headings=citation.headings,
+        quote=citation.quote,
     )
 
 
@@ -263,21 +301,24 @@ def chat_message(event: ToldEvent) -> chat_service_pb2.ChatResponse:
     """An event of an answer as its contract has it."""
     match event:
         case TextSaid(text):
-            return chat_service_pb2.ChatResponse(token=chat_service_pb2.Token(text=text))
+            told = chat_service_pb2.ChatResponse(token=chat_service_pb2.Token(text=text))
         case ToolCalled(tool_call_id, name, arguments, ok):
             call = chat_service_pb2.ToolCall(
                 tool_call_id=tool_call_id, name=name, arguments_json=arguments, ok=ok
             )
-            return chat_service_pb2.ChatResponse(tool_call=call)
+            told = chat_service_pb2.ChatResponse(tool_call=call)
         case CartChanged(cart):
-            return chat_service_pb2.ChatResponse(cart=cart_message(cart))
+            told = chat_service_pb2.ChatResponse(cart=cart_message(cart))
         case OrderPlaced(order):
-            return chat_service_pb2.ChatResponse(order=order_message(order))
+            told = chat_service_pb2.ChatResponse(order=order_message(order))
+        case Cited(citation):
+            told = chat_service_pb2.ChatResponse(citation=citation_message(citation))
         case TokensUsed(usage):
-            return chat_service_pb2.ChatResponse(usage=_usage_message(usage))
+            told = chat_service_pb2.ChatResponse(usage=_usage_message(usage))
         case TurnDone(turn):
             done = chat_service_pb2.Done(turn=turn_message(turn))
-            return chat_service_pb2.ChatResponse(done=done)
+            told = chat_service_pb2.ChatResponse(done=done)
+    return told
 
 
 def error_message(failure: Failure) -> chat_service_pb2.ChatResponse:

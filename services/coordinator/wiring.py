@@ -7,6 +7,7 @@ from services.chassis.data.expiry import Expiry
 from services.chassis.data.idempotency import IdempotencyKeys, delete_expired_keys
 from services.chassis.data.ids import IdFactory
 from services.chassis.data.migrate import check_schema
+from services.chassis.data.outbox import OutboxNotifier
 from services.chassis.data.pages import PageTokens
 from services.chassis.run.lifecycle import Component, Loop, Resources
 from services.coordinator.agents.profile import Profile, profile_of, system_prompt
@@ -65,7 +66,8 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
     }
     profile = profile_of(packaged_document("services.coordinator.agents", "host.yaml"))
     workflow = packaged_workflow(tools, profile)
-    store = SessionStore(database, resources.clock, new_id)
+    notifier = OutboxNotifier(config.database_url)
+    store = SessionStore(database, resources.clock, new_id, notifier.committed)
     rules = TurnRules(
         engine_of=TurnEngines(workflow, profile, model, tools, store, metrics).of,
         read_back=read_back,
@@ -83,7 +85,7 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
             ChatService(conversations, new_id).binding,
             SessionService(store, keys, PageTokens(config.page_token_key)).binding,
         ),
-        loops=(Loop("expire", expiry.run),),
+        loops=(Loop("notify", notifier.run), Loop("expire", expiry.run)),
         ready=database.ping,
     )
 

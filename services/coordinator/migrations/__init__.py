@@ -6,4 +6,5 @@ SCHEMA = SchemaMigrations(
     schema="coordinator",
     package="services.coordinator.migrations",
     role="maitred_coordinator",
+    produces=True,
 )

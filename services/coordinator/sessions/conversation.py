@@ -11,6 +11,7 @@ from services.coordinator.sessions.ports import Begun, LostTurn, TurnStore
 from services.coordinator.sessions.progress import Progress
 from services.coordinator.sessions.stream import (
     CartChanged,
+    Cited,
     Listener,
     OrderPlaced,
     TextSaid,
@@ -138,10 +139,11 @@ class Conversations:
             order = await self.rules.find_placed(lost.begun, reached.cart)
         await self.store.settle(begun.lease, lost, order, _SETTLED_TEXT if order else "")
         if order is None:
-            return begun
+            serving = begun.dialogue.serving or reached.dialogue.serving
+            return replace(begun, dialogue=replace(begun.dialogue, serving=serving))
         await listener.say(OrderPlaced(order))
         await listener.say(CartChanged(Cart()))
-        return replace(begun, cart=Cart(), dialogue=type(begun.dialogue)())
+        return replace(begun, cart=Cart(), dialogue=reached.dialogue.afresh())
 
 
 async def _say_again(progress: Progress, cart: Cart, listener: Listener) -> None:
@@ -152,3 +154,5 @@ async def _say_again(progress: Progress, cart: Cart, listener: Listener) -> None
         await listener.say(CartChanged(progress.cart))
     if progress.order is not None:
         await listener.say(OrderPlaced(progress.order))
+    for citation in progress.citations:
+        await listener.say(Cited(citation))

@@ -54,6 +54,8 @@ class Begun:
         read_back: fingerprint of the cart read back by the assistant's previous message, or empty.
         checkpoint: where to go on; None to begin at the start.
         lost: earlier turns to be settled first.
+        came_before: whether the guest began another conversation before; not told once it is
+            decided who serves this one.
     """
 
     turn: Turn
@@ -64,6 +66,7 @@ class Begun:
     read_back: str
     checkpoint: Checkpoint | None
     lost: tuple[LostTurn, ...]
+    came_before: bool = False
 
 
 class TurnStore(Protocol):
@@ -100,7 +103,10 @@ class TurnStore(Protocol):
     async def settle(
         self, lease: Lease, lost: LostTurn, order: PlacedOrder | None, text: str
     ) -> None:
-        """Closes a lost turn: failed, or finished with `text` and an empty cart if it ordered."""
+        """Closes a lost turn: failed, or finished with `text` and an empty cart if it ordered.
+
+        What it recommended is told either way.
+        """
         ...
 
     async def finish(self, lease: Lease, turn: Turn, progress: Progress, read_back: str) -> Turn:

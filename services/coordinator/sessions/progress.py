@@ -9,6 +9,15 @@ from typing import Any
 from services.coordinator.models.port import Message, MessageRole, ToolRequest
 from services.coordinator.sessions import cart as carts
 from services.coordinator.sessions.cart import Cart
+from services.coordinator.sessions.serving import (
+    MOST_REMEMBERED,
+    Citation,
+    Passage,
+    Recommendation,
+    RecommendationKind,
+    Serving,
+    Suggestion,
+)
 from services.coordinator.sessions.turn import Dialogue, PlacedOrder, Usage
 from services.coordinator.workflows.engine import Position
 
@@ -21,6 +30,10 @@ class Progress:
         messages: of this turn, after the guest's: the model's and the tools'.
         text: what has been answered so far.
         calls: tool calls answered so far, by node.
+        passages: what searches found; `[1]` in the text points at the first.
+        suggestions: what may be offered.
+        citations: what the text rests on so far, in the order it was used.
+        recommendations: what was recommended so far.
     """
 
     cart: Cart
@@ -30,6 +43,22 @@ class Progress:
     text: str = ""
     order: PlacedOrder | None = None
     calls: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    passages: tuple[Passage, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()
+
+    def recommended(self, recommendation: Recommendation) -> "Progress":
+        """With one more recommendation, remembered by whoever serves."""
+        serving = self.dialogue.serving
+        if serving is not None:
+            ids = (*serving.recommendation_ids, recommendation.recommendation_id)
+            serving = replace(serving, recommendation_ids=ids[-MOST_REMEMBERED:])
+        return replace(
+            self,
+            dialogue=replace(self.dialogue, serving=serving),
+            recommendations=(*self.recommendations, recommendation),
+        )
 
     def pending_calls(self) -> tuple[ToolRequest, ...]:
         """The tool calls the model asked for that have no answer yet, in order."""
@@ -70,6 +99,10 @@ def checkpoint_to_json(checkpoint: Checkpoint) -> dict[str, Any]:
         "text": progress.text,
         "order": order_to_json(progress.order),
         "calls": dict(progress.calls),
+        "passages": [asdict(passage) for passage in progress.passages],
+        "suggestions": [asdict(suggestion) for suggestion in progress.suggestions],
+        "citations": [asdict(citation) for citation in progress.citations],
+        "recommendations": [asdict(one) for one in progress.recommendations],
     }
 
 
@@ -85,20 +118,42 @@ def checkpoint_from_json(document: Mapping[str, Any]) -> Checkpoint:
             text=document["text"],
             order=order_from_json(document["order"]),
             calls=document["calls"],
+            # Written since the second release of checkpoints.
+            passages=tuple(_passage(one) for one in document.get("passages", ())),
+            suggestions=tuple(Suggestion(**one) for one in document.get("suggestions", ())),
+            citations=tuple(citation_of(one) for one in document.get("citations", ())),
+            recommendations=tuple(
+                _recommendation(one) for one in document.get("recommendations", ())
+            ),
         ),
     )
 
 
 def dialogue_to_json(dialogue: Dialogue) -> dict[str, Any]:
     """The dialogue as JSON."""
-    return {"focus": carts.focus_to_json(dialogue.focus), "memory": dict(dialogue.memory)}
+    serving = dialogue.serving
+    return {
+        "focus": carts.focus_to_json(dialogue.focus),
+        "memory": dict(dialogue.memory),
+        "serving": None if serving is None else _serving_to_json(serving),
+    }
 
 
 def dialogue_from_json(document: Mapping[str, Any]) -> Dialogue:
     """The dialogue that `dialogue_to_json` wrote; an empty one of an empty document."""
     if not document:
         return Dialogue()
-    return Dialogue(carts.focus_from_json(document["focus"]), document["memory"])
+    serving = document.get("serving")
+    return Dialogue(
+        carts.focus_from_json(document["focus"]),
+        document["memory"],
+        None if serving is None else _serving(serving),
+    )
+
+
+def citation_of(document: Mapping[str, Any]) -> Citation:
+    """The citation that `asdict` wrote."""
+    return Citation(**{**document, "headings": tuple(document["headings"])})
 
 
 def order_to_json(order: PlacedOrder | None) -> dict[str, Any] | None:
@@ -122,4 +177,38 @@ def _message(document: Mapping[str, Any]) -> Message:
             "role": MessageRole(document["role"]),
             "tool_calls": tuple(ToolRequest(**call) for call in document["tool_calls"]),
         }
+    )
+
+
+def _serving_to_json(serving: Serving) -> dict[str, Any]:
+    return {
+        "agent_id": serving.agent_id,
+        "decision_id": serving.decision_id,
+        "probability": serving.probability,
+        "probes": dict(serving.probes),
+        "offered": list(serving.offered),
+        "recommendation_ids": list(serving.recommendation_ids),
+    }
+
+
+def _serving(document: Mapping[str, Any]) -> Serving:
+    return Serving(
+        **{
+            **document,
+            "offered": tuple(document["offered"]),
+            "recommendation_ids": tuple(document["recommendation_ids"]),
+        }
+    )
+
+
+def _passage(document: Mapping[str, Any]) -> Passage:
+    return Passage(citation_of(document["citation"]), document["text"], document["score"])
+
+
+def _recommendation(document: Mapping[str, Any]) -> Recommendation:
+    return Recommendation(
+        document["recommendation_id"],
+        RecommendationKind(document["kind"]),
+        tuple(document["product_ids"]),
+        document["confidence"],
     )

@@ -25,6 +25,12 @@ WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3;
 -- Reads a conversation for its owner and keeps others from it until the transaction ends.
 SELECT s.cart, s.dialogue,
     coalesce(s.lease_expire_time > clock_timestamp(), false) AS leased,
+    CASE WHEN s.agent_id = '' THEN EXISTS (
+        SELECT 1
+        FROM coordinator.sessions o
+        WHERE o.tenant_id = s.tenant_id AND o.principal_id = s.principal_id
+            AND o.session_id < s.session_id
+    ) ELSE false END AS came_before,
     EXISTS (
         SELECT 1
         FROM coordinator.turns t
@@ -61,14 +67,15 @@ FOR UPDATE;
 -- name: write_session
 -- Stores cart and dialogue under the lease.
 UPDATE coordinator.sessions
-SET cart = $5, dialogue = $6, update_time = $7
+SET cart = $5, dialogue = $6, update_time = $7, decision_id = $8, agent_id = $9
 WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND lease_epoch = $4
 RETURNING lease_epoch;
 
 -- name: release_session
 -- Stores cart and dialogue under the lease, and gives it back.
 UPDATE coordinator.sessions
-SET cart = $5, dialogue = $6, update_time = $7, lease_expire_time = NULL
+SET cart = $5, dialogue = $6, update_time = $7, decision_id = $8, agent_id = $9,
+    lease_expire_time = NULL
 WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND lease_epoch = $4
 RETURNING lease_epoch;
 
@@ -82,14 +89,15 @@ RETURNING lease_epoch;
 -- name: get_turn
 -- Reads the turn of a key.
 SELECT turn_id, session_id, request_id, ordinal, user_text, state, answer, cart, placed_order,
-    usage, read_back, create_time, checkpoint
+    usage, read_back, decision_id, agent_id, citations, recommendation_ids, create_time,
+    checkpoint
 FROM coordinator.turns
 WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND request_id = $4;
 
 -- name: list_turns
 -- A page of a conversation's turns after an ordinal, oldest first.
 SELECT turn_id, session_id, request_id, ordinal, user_text, state, answer, cart, placed_order,
-    usage, read_back, create_time
+    usage, read_back, decision_id, agent_id, citations, recommendation_ids, create_time
 FROM coordinator.turns
 WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND ordinal > $4
 ORDER BY ordinal
@@ -126,8 +134,9 @@ WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND request_id <>
 -- name: lost_turns
 -- Turns that stopped around an effect, with the call whose outcome is unknown, if there is one.
 SELECT t.turn_id, t.session_id, t.request_id, t.ordinal, t.user_text, t.state, t.answer, t.cart,
-    t.placed_order, t.usage, t.read_back, t.create_time, t.checkpoint,
-    c.node_id AS begun_node_id, c.ordinal AS begun_ordinal
+    t.placed_order, t.usage, t.read_back, t.decision_id, t.agent_id, t.citations,
+    t.recommendation_ids, t.create_time, t.checkpoint, c.node_id AS begun_node_id,
+    c.ordinal AS begun_ordinal
 FROM coordinator.turns t
 LEFT JOIN coordinator.tool_calls c
     ON c.tenant_id = t.tenant_id AND c.run_id = t.turn_id AND c.session_id = t.session_id
@@ -146,7 +155,8 @@ WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND turn_id = $4;
 -- Stores what a turn came to.
 UPDATE coordinator.turns
 SET state = $5, answer = $6, cart = $7, placed_order = $8, usage = $9, read_back = $10,
-    checkpoint = NULL, update_time = $11
+    checkpoint = NULL, update_time = $11, decision_id = $12, agent_id = $13, citations = $14,
+    recommendation_ids = $15
 WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND turn_id = $4;
 
 -- name: fail_turn

@@ -8,6 +8,7 @@ from services.coordinator.sessions import cart as carts
 from services.coordinator.sessions.ports import LostTurn
 from services.coordinator.sessions.progress import (
     checkpoint_from_json,
+    citation_of,
     dialogue_from_json,
     order_from_json,
 )
@@ -55,6 +56,10 @@ def turn_of(row: Row) -> Turn:
         order=order_from_json(json.loads(row["placed_order"] or "null")),
         usage=Usage(**json.loads(row["usage"])),
         read_back=row["read_back"],
+        decision_id=row["decision_id"],
+        agent_id=row["agent_id"],
+        citations=tuple(citation_of(one) for one in json.loads(row["citations"])),
+        recommendation_ids=tuple(row["recommendation_ids"]),
     )
 
 

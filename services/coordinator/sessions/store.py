@@ -9,10 +9,12 @@ from uuid import UUID
 
 import asyncpg
 
+from services.chassis.data import outbox
 from services.chassis.data.leases import TERM_S, while_renewed
 from services.chassis.data.postgres import Connection, Database, Queries
 from services.coordinator.sessions import cart as carts
 from services.coordinator.sessions.cart import Cart
+from services.coordinator.sessions.events import recommended
 from services.coordinator.sessions.ports import Begun, LostTurn, ToolRecord
 from services.coordinator.sessions.progress import (
     Checkpoint,
@@ -58,7 +60,8 @@ class SessionStore:
 
     Args:
         clock: for times that are shown; leases go by the database's clock.
-        new_id: makes ids of sessions and turns.
+        new_id: makes ids of sessions, turns and events.
+        committed: called after a transaction that wrote events.
         term_s: seconds a lease lasts unless it is renewed.
     """
 
@@ -67,11 +70,13 @@ class SessionStore:
         database: Database,
         clock: Callable[[], datetime],
         new_id: Callable[[], UUID],
+        committed: Callable[[], None],
         term_s: float = TERM_S,
     ) -> None:
         self._database = database
         self._clock = clock
         self._new_id = new_id
+        self._committed = committed
         self._term_s = term_s
         self._sql = Queries.load(__package__)
 
@@ -166,6 +171,7 @@ class SessionStore:
                 read_back="" if was_moved else read_back_before(recent, turn.ordinal),
                 checkpoint=checkpoint,
                 lost=tuple(lost_turn_of(row) for row in lost),
+                came_before=session["came_before"],
             )
 
     async def hold(self, lease: Lease, work: Coroutine[Any, Any, T]) -> T:
@@ -204,14 +210,7 @@ class SessionStore:
         """As `TurnStore.record_effect`."""
         progress = checkpoint.progress
         async with self._database.tenant(lease.owner.tenant_id) as connection:
-            await self._fenced(
-                connection,
-                self._sql.write_session,
-                lease,
-                _cart(progress.cart),
-                _dialogue(progress.dialogue),
-                self._clock(),
-            )
+            await self._write_session(connection, self._sql.write_session, lease, progress)
             await self._checkpoint(connection, lease, turn, checkpoint)
             await self._end_call(connection, lease, key, ok)
 
@@ -220,43 +219,28 @@ class SessionStore:
     ) -> None:
         """As `TurnStore.settle`."""
         state = TurnState.FAILED if order is None else TurnState.FINISHED
-        closed = replace(lost.turn, state=state, text=text, order=order, cart=Cart(), read_back="")
+        reached = replace(lost.checkpoint.progress, text=text, order=order, cart=Cart())
+        closed = _ended(lost.turn, state, reached, "")
         async with self._database.tenant(lease.owner.tenant_id) as connection:
             await self._fenced(connection, self._sql.fence_session, lease)
             await self._end_turn(connection, lease, closed)
             if lost.begun is not None:
                 await self._end_call(connection, lease, lost.begun, order is not None)
             if order is not None:
-                await self._fenced(
-                    connection,
-                    self._sql.write_session,
-                    lease,
-                    _cart(Cart()),
-                    _dialogue(Dialogue()),
-                    self._clock(),
-                )
+                afresh = replace(reached, dialogue=reached.dialogue.afresh())
+                await self._write_session(connection, self._sql.write_session, lease, afresh)
+            await self._tell(connection, lease, reached)
+        self._committed()
 
     async def finish(self, lease: Lease, turn: Turn, progress: Progress, read_back: str) -> Turn:
         """As `TurnStore.finish`."""
-        finished = replace(
-            turn,
-            state=TurnState.FINISHED,
-            text=progress.text,
-            cart=progress.cart,
-            order=progress.order,
-            usage=progress.usage,
-            read_back=read_back,
-        )
+        finished = _ended(turn, TurnState.FINISHED, progress, read_back)
         async with self._database.tenant(lease.owner.tenant_id) as connection:
-            await self._fenced(
-                connection,
-                self._sql.release_session,
-                lease,
-                _cart(progress.cart),
-                _dialogue(progress.dialogue),
-                self._clock(),
-            )
+            await self._write_session(connection, self._sql.release_session, lease, progress)
             await self._end_turn(connection, lease, finished)
+            await self._tell(connection, lease, progress)
+        if progress.recommendations:
+            self._committed()
         return finished
 
     async def fail(self, lease: Lease, turn: Turn) -> None:
@@ -333,7 +317,41 @@ class SessionStore:
             json.dumps(asdict(turn.usage)),
             turn.read_back,
             self._clock(),
+            turn.decision_id,
+            turn.agent_id,
+            json.dumps([asdict(citation) for citation in turn.citations]),
+            turn.recommendation_ids,
         )
+
+    async def _write_session(
+        self, connection: Connection, statement: str, lease: Lease, progress: Progress
+    ) -> None:
+        serving = progress.dialogue.serving
+        await self._fenced(
+            connection,
+            statement,
+            lease,
+            _cart(progress.cart),
+            _dialogue(progress.dialogue),
+            self._clock(),
+            serving.decision_id if serving else "",
+            serving.agent_id if serving else "",
+        )
+
+    async def _tell(self, connection: Connection, lease: Lease, progress: Progress) -> None:
+        """Writes what was recommended to the outbox; the session's row is locked."""
+        if progress.dialogue.serving is None:
+            return
+        for recommendation in progress.recommendations:
+            event = recommended(
+                recommendation,
+                lease.owner,
+                lease.session_id,
+                progress.dialogue.serving,
+                self._new_id(),
+                self._clock(),
+            )
+            await outbox.append(connection, event)
 
     async def _end_call(self, connection: Connection, lease: Lease, key: CallKey, ok: bool) -> None:
         await connection.execute(
@@ -359,6 +377,24 @@ class SessionStore:
 
 def _identity(lease: Lease) -> tuple[UUID, UUID, str]:
     return lease.owner.tenant_id, lease.session_id, lease.owner.principal_id
+
+
+def _ended(turn: Turn, state: TurnState, progress: Progress, read_back: str) -> Turn:
+    """The turn with what it came to."""
+    serving = progress.dialogue.serving
+    return replace(
+        turn,
+        state=state,
+        text=progress.text,
+        cart=progress.cart,
+        order=progress.order,
+        usage=progress.usage,
+        read_back=read_back,
+        decision_id=serving.decision_id if serving else "",
+        agent_id=serving.agent_id if serving else "",
+        citations=progress.citations,
+        recommendation_ids=tuple(one.recommendation_id for one in progress.recommendations),
+    )
 
 
 def _checkpoint_of(row: Row) -> Checkpoint | None:

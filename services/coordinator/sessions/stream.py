@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from services.coordinator.sessions.cart import Cart
+from services.coordinator.sessions.serving import Citation
 from services.coordinator.sessions.turn import PlacedOrder, Turn, Usage
 
 _BUFFERED = 64
@@ -51,6 +52,13 @@ class OrderPlaced:
 
 
 @dataclass(frozen=True, slots=True)
+class Cited:
+    """The answer rests on this."""
+
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
 class TokensUsed:
     """What the model took for the turn."""
 
@@ -64,7 +72,7 @@ class TurnDone:
     turn: Turn
 
 
-ToldEvent = TextSaid | ToolCalled | CartChanged | OrderPlaced | TokensUsed | TurnDone
+ToldEvent = TextSaid | ToolCalled | CartChanged | OrderPlaced | Cited | TokensUsed | TurnDone
 TurnEvent = Replayed | ToldEvent
 
 
@@ -145,5 +153,7 @@ async def replay(turn: Turn) -> AsyncIterator[TurnEvent]:
     yield CartChanged(turn.cart)
     if turn.order is not None:
         yield OrderPlaced(turn.order)
+    for citation in turn.citations:
+        yield Cited(citation)
     yield TokensUsed(turn.usage)
     yield TurnDone(turn)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.coordinator.sessions.cart import Cart, Focus
+from services.coordinator.sessions.serving import Citation, Serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,16 @@ class Dialogue:
     Attributes:
         focus: what orders' parser asked to have back.
         memory: what the model asked to have back, JSON.
+        serving: who serves the guest; None before that was decided.
     """
 
     focus: Focus = field(default_factory=Focus)
     memory: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    serving: Serving | None = None
+
+    def afresh(self) -> "Dialogue":
+        """Nothing said yet, by whoever serves."""
+        return Dialogue(serving=self.serving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,10 @@ class Turn:
         turn_id: id of the run; keys of its tool calls begin with it.
         ordinal: its place in the conversation, from 1.
         read_back: fingerprint of the cart that `text` reads back; empty where it reads none back.
+        decision_id: the decision that chose who served; empty for none.
+        agent_id: who served; empty before that was decided.
+        citations: what the text rests on, in the order it was used.
+        recommendation_ids: what was recommended in the turn.
     """
 
     turn_id: UUID
@@ -101,6 +112,10 @@ class Turn:
     order: PlacedOrder | None = None
     usage: Usage = field(default_factory=Usage)
     read_back: str = ""
+    decision_id: str = ""
+    agent_id: str = ""
+    citations: tuple[Citation, ...] = ()
+    recommendation_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

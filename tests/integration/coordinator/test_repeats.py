@@ -28,7 +28,7 @@ async def dying(database: MigratedDatabase) -> AsyncIterator[SessionStore]:
     """The store of a coordinator that takes a lease, and then is heard of no more."""
     async with Database.connect(database.service_url("coordinator")) as connected:
         clock = lambda: datetime.now(UTC)  # noqa: E731
-        yield SessionStore(connected, clock, IdFactory(clock).new, BRIEF_TERM_S)
+        yield SessionStore(connected, clock, IdFactory(clock).new, lambda: None, BRIEF_TERM_S)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -36,7 +36,7 @@ async def patient(database: MigratedDatabase) -> AsyncIterator[SessionStore]:
     """The store of a coordinator that holds a lease for its whole term."""
     async with Database.connect(database.service_url("coordinator")) as connected:
         clock = lambda: datetime.now(UTC)  # noqa: E731
-        yield SessionStore(connected, clock, IdFactory(clock).new, 60.0)
+        yield SessionStore(connected, clock, IdFactory(clock).new, lambda: None, 60.0)
 
 
 async def begin(store: SessionStore, guest: Guest, text: str, key: str) -> Begun:

@@ -3,8 +3,11 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# `up` needs the build set only; what has the dev set, or is about to, keeps it.
-SET := $(if $(wildcard .venv/.dev)$(filter-out up gen lock,$(MAKECMDGOALS)),dev,build)
+# Sets of dependencies, each in the next: `up` needs `build` only, `test` also what checks the chart.
+# What has a larger set, or is about to, keeps it.
+has = $(wildcard .venv/.$(1))
+SET := $(if $(call has,test)$(filter test cov,$(MAKECMDGOALS)),test,$(if \
+	$(call has,dev)$(filter-out up gen lock,$(MAKECMDGOALS)),dev,build))
 
 TMP := .maitred/tmp
 
@@ -29,7 +32,7 @@ chromium:
 	fi || echo "chromium could not be installed"
 
 .PHONY: lint
-lint: .venv/.dev gen  ## format, lint, types, layers, contracts, the tree's own rules
+lint: .venv/.$(SET) gen  ## format, lint, types, layers, contracts, the tree's own rules
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
@@ -52,15 +55,15 @@ breaking:
 		case $$tag in v0.*) echo "breaks $$tag: refused from v1.0 on";; *) exit 1;; esac; }
 
 .PHONY: cov
-cov: .venv/.dev gen  ## the tests with line coverage
+cov: .venv/.$(SET) gen  ## the tests with line coverage
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 .PHONY: soak
-soak: .venv/.dev gen  ## whole evenings through kills, at the sizes that `make test` reduces
+soak: .venv/.$(SET) gen  ## whole evenings through kills, at the sizes that `make test` reduces
 	@$(BIN)/pytest -m soak --timeout 1800 tests/soak $(ARGS)
 
 .PHONY: bench
-bench: .venv/.dev gen  ## every figure beside its bare baseline, in one table
+bench: .venv/.$(SET) gen  ## every figure beside its bare baseline, in one table
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: gen
@@ -75,6 +78,7 @@ lock: .venv/.$(SET)  ## re-lock the dependencies; UPGRADE=--upgrade moves them
 	$(COMPILE) -o requirements/runtime.lock pyproject.toml
 	$(COMPILE) -o requirements/build.lock $(BUILD) pyproject.toml
 	$(COMPILE) -o requirements/dev.lock $(BUILD) --group dev pyproject.toml
+	$(COMPILE) -o requirements/chart.lock -c requirements/dev.lock --group chart
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(UPGRADE)
@@ -90,10 +94,14 @@ clean:  ## forget the environment and what was generated; data in .maitred/ stay
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-.venv/.build .venv/.dev: .venv/.%: requirements/%.lock pyproject.toml .venv/bin/uv
-	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes $<
+SETS := .venv/.build .venv/.dev .venv/.test
+.venv/.build: requirements/build.lock
+.venv/.dev: requirements/dev.lock
+.venv/.test: requirements/dev.lock requirements/chart.lock
+$(SETS): pyproject.toml .venv/bin/uv
+	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes $(filter %.lock,$^)
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	@rm -f .venv/.build .venv/.dev && touch $@
+	@rm -f $(SETS) && touch $@
 
 $(TMP):
 	@umask 077 && mkdir -p $@

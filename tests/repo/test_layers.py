@@ -18,6 +18,7 @@ OUTWARD = EDGES | {"wiring.py", "config.py", "store.py", "jobs.py"}
 ADAPTERS: dict[str, set[str]] = {
     "services/coordinator/documents.py": {"yaml"},
     "services/coordinator/metrics.py": {"opentelemetry", "prometheus_client"},
+    "services/coordinator/models/openai/model.py": {"openai"},
 }
 THIRD_PARTIES = {
     "store.py": {"asyncpg"},

@@ -34,7 +34,18 @@ _Args = ParamSpec("_Args")
 _Result = TypeVar("_Result")
 
 # Each says at INFO, or at DEBUG once a call, what our own events say better.
-_CHATTY = ("alembic", "asyncio", "grpc", "httpcore", "httpx", "uvicorn.access", "uvicorn.error")
+_CHATTY = (
+    "alembic",
+    "asyncio",
+    "grpc",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "openai",
+    "uvicorn.access",
+    "uvicorn.error",
+)
 
 _TRACER: ContextVar[otel.Tracer | None] = ContextVar("maitred_tracer", default=None)
 

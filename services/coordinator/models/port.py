@@ -99,6 +99,14 @@ class UsageDelta:
     completion_tokens: int
 
 
+class ModelUnavailable(RuntimeError):
+    """The model of `provider` gave no whole answer, and was asked often enough."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(provider)
+        self.provider = provider
+
+
 Delta = TextDelta | CallDelta | MemoryDelta | UsageDelta
 
 
@@ -116,5 +124,8 @@ class ChatModel(Protocol):
         ...
 
     def complete(self, request: ModelRequest) -> AsyncIterator[Delta]:
-        """Streams the completion. It ends after text or after tool calls, whichever is asked."""
+        """Streams the completion. It ends after text or after tool calls, whichever is asked.
+
+        Raises ModelUnavailable, also after some of it was told.
+        """
         ...

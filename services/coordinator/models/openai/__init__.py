@@ -1,0 +1,1 @@
+"""Hosted models: any provider with an OpenAI-compatible chat-completions API."""

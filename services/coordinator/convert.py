@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
+import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from maitred.coordinator.v1 import chat_service_pb2, session_pb2, turn_pb2
@@ -16,6 +17,7 @@ from services.chassis.data.idempotency import RETRY_AFTER_S, in_progress, key_re
 from services.chassis.data.ids import from_id, to_id
 from services.chassis.rpc.errors import Failure, aborted, not_found, to_status
 from services.chassis.rpc.identity import Principal
+from services.coordinator.models.port import ModelUnavailable
 from services.coordinator.sessions.cart import (
     AddOn,
     Cart,
@@ -50,6 +52,7 @@ from services.coordinator.sessions.turn import (
     TurnState,
     Usage,
 )
+from services.coordinator.workflows.engine import StepLimitReached
 
 SESSION = "ses"
 _STATES = {
@@ -355,7 +358,22 @@ def refused(error: Exception, session_id: str, request_id: str) -> Failure | Non
                 retry_after=RETRY_AFTER_S,
                 session_id=session_id,
             )
+        case ModelUnavailable(provider=provider):
+            failure = _no_answer("The language model did not answer; try again.", provider)
+        case StepLimitReached():
+            failure = _no_answer("The language model came to no end; try again.")
     return failure
+
+
+def _no_answer(message: str, provider: str = "") -> Failure:
+    return Failure(
+        grpc.StatusCode.UNAVAILABLE,
+        "MODEL_UNAVAILABLE",
+        message,
+        metadata={"provider": provider} if provider else None,
+        retry_after=RETRY_AFTER_S,
+        was_retried=True,
+    )
 
 
 def _usage_message(usage: Usage) -> turn_pb2.Usage:

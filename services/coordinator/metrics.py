@@ -1,8 +1,7 @@
 """What the coordinator counts: nodes, routes, and what models take.
 
-Names are public: `coordinator_node_execution_total`, `coordinator_node_execution_duration_seconds`
-and `coordinator_routing_decisions_total` stand on dashboards; those of models are OpenTelemetry's
-GenAI conventions.
+Names are public: those that begin with `coordinator_`, and `external_api_credit_used_total`, stand
+on dashboards; the others of models are OpenTelemetry's GenAI conventions.
 """
 
 import functools
@@ -46,8 +45,8 @@ class CoordinatorMetrics:
         )
         self.model_duration = Histogram(
             "gen_ai_client_operation_duration_seconds",
-            "Time a model took to complete.",
-            ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"),
+            "Time a model took to complete; error_type is empty where it did.",
+            ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"),
             registry=registry,
         )
         self.model_tokens = Histogram(
@@ -60,6 +59,18 @@ class CoordinatorMetrics:
                 "gen_ai_token_type",
             ),
             buckets=_TOKENS,
+            registry=registry,
+        )
+        self.credit_used = Counter(
+            "external_api_credit_used_total",
+            "Tokens read and written by models of others, as they count them.",
+            ("provider", "model"),
+            registry=registry,
+        )
+        self.feedback = Counter(
+            "coordinator_user_feedback_total",
+            "Ratings given, by stars.",
+            ("rating",),
             registry=registry,
         )
 
@@ -103,31 +114,47 @@ def record_routing_decision(metrics: CoordinatorMetrics, profile: str) -> Callab
 
 
 class ObservedModel:
-    """A model whose completions are timed, counted and, when traces are recorded, traced."""
+    """A model whose completions are timed, counted and, when traces are recorded, traced.
+
+    Args:
+        is_external: whether it is another's, whose tokens count as credit used.
+    """
 
     def __init__(
-        self, model: ChatModel, metrics: CoordinatorMetrics, tracer: otel.Tracer | None
+        self,
+        model: ChatModel,
+        metrics: CoordinatorMetrics,
+        tracer: otel.Tracer | None,
+        *,
+        is_external: bool = False,
     ) -> None:
         self.name = model.name
         self.provider = model.provider
         self._model = model
         self._metrics = metrics
         self._tracer = tracer
+        self._is_external = is_external
         self._labels = ("chat", model.provider, model.name)
 
     async def complete(self, request: ModelRequest) -> AsyncIterator[Delta]:
         """As the model; a consumer that stops early is counted all the same."""
         started = time.perf_counter()
         span = self._span()
+        error_type = ""
         try:
             async for delta in self._model.complete(request):
                 if isinstance(delta, UsageDelta):
                     self._count(delta, span)
                 yield delta
+        except BaseException as error:
+            error_type = type(error).__name__
+            raise
         finally:
             elapsed = time.perf_counter() - started
-            self._metrics.model_duration.labels(*self._labels).observe(elapsed)
+            self._metrics.model_duration.labels(*self._labels, error_type).observe(elapsed)
             if span is not None:
+                if error_type:
+                    span.set_attribute("error.type", error_type)
                 span.end()
 
     def _span(self) -> otel.Span | None:
@@ -144,6 +171,9 @@ class ObservedModel:
         )
 
     def _count(self, usage: UsageDelta, span: otel.Span | None) -> None:
+        if self._is_external:
+            used = usage.prompt_tokens + usage.completion_tokens
+            self._metrics.credit_used.labels(self.provider, self.name).inc(used)
         for kind, tokens in (
             ("input", usage.prompt_tokens),
             ("output", usage.completion_tokens),

@@ -41,6 +41,8 @@ from services.coordinator.workflows.document import workflow_of
 from services.coordinator.workflows.engine import Engine, follow_edge
 from services.coordinator.workflows.graph import Vocabulary, Workflow, validated
 
+_HOSTED_MODEL = "gpt-4o-mini"
+
 
 async def build(config: CoordinatorConfig, resources: Resources) -> Component:
     """The coordinator on its database, with orders beside it.
@@ -57,7 +59,7 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
         await check_schema(connection, SCHEMA)
     new_id = IdFactory(resources.clock, resources.random.randbytes).new
     metrics = CoordinatorMetrics(resources.telemetry.registry)
-    model = ObservedModel(LocalModel(), metrics, resources.telemetry.tracer)
+    model = talking_model(config, resources, metrics)
     orders = OrdersClient(resources.peers.channel("orders"))
     confirm = Confirm(orders, read_back)
     tools: dict[str, Tool] = {
@@ -88,6 +90,32 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
         loops=(Loop("notify", notifier.run), Loop("expire", expiry.run)),
         ready=database.ping,
     )
+
+
+def talking_model(
+    config: CoordinatorConfig, resources: Resources, metrics: CoordinatorMetrics
+) -> ObservedModel:
+    """Who talks to guests: the configured provider's model, else the built-in one.
+
+    Raises:
+        ValueError: a model is named, but not where it is.
+    """
+    tracer = resources.telemetry.tracer
+    if config.model == LocalModel.name or not (config.model or config.openai_api_base):
+        return ObservedModel(LocalModel(), metrics, tracer)
+    if not config.openai_api_base:
+        raise ValueError("MAITRED_COORDINATOR_MODEL names a model: set OPENAI_API_BASE to its API")
+    # Only who talks to a provider pays for its package.
+    from services.coordinator.models.openai.model import OpenAIModel
+
+    hosted = OpenAIModel(
+        config.openai_api_base,
+        config.openai_api_key,
+        config.model or _HOSTED_MODEL,
+        config.model_timeout_s,
+    )
+    resources.stack.push_async_callback(hosted.close)
+    return ObservedModel(hosted, metrics, tracer, is_external=True)
 
 
 def packaged_workflow(tools: Mapping[str, Tool], profile: Profile) -> Workflow:

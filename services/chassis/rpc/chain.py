@@ -218,7 +218,7 @@ class _Passage:
         self._ended(failure.code)
         status = to_status(failure)
         trailing: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
-        if isinstance(error, grpc.aio.AioRpcError):
+        if failure.was_retried or isinstance(error, grpc.aio.AioRpcError):
             # The hop nearest to the trouble has tried again already.
             trailing.append(_DO_NOT_RETRY)
         await self._context.abort(failure.code, status.message, trailing_metadata=tuple(trailing))

@@ -41,6 +41,7 @@ class Failure(Exception):
         metadata: every dynamic value of the message, as text.
         fields: problems by field, rendered as BadRequest.
         retry_after: seconds after which trying again makes sense, or None.
+        was_retried: whether who raised it tried again already, so that callers on the way do not.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Failure(Exception):
         metadata: Mapping[str, str] | None = None,
         fields: Iterable[FieldProblem] = (),
         retry_after: float | None = None,
+        was_retried: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -59,6 +61,7 @@ class Failure(Exception):
         self.message = message
         self.fields = tuple(fields)
         self.retry_after = retry_after
+        self.was_retried = was_retried
         self.metadata: Mapping[str, str] = dict(metadata or {})
         if retry_after is not None:
             self.metadata = {"retry_after_s": str(math.ceil(retry_after)), **self.metadata}

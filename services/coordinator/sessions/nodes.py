@@ -64,19 +64,20 @@ class TurnNodes:
         """Streams one completion. Ends in `called` if the model called tools, else `answered`."""
         text, calls = "", list[ToolRequest]()
         dialogue, usage = progress.dialogue, progress.usage
-        async for delta in self.model.complete(self._request(node, progress)):
-            if self.listener.gone:
-                raise ListenerGone
-            match delta:
-                case TextDelta(piece):
-                    text += piece
-                    await self.listener.say(TextSaid(piece))
-                case CallDelta(call):
-                    calls.append(call)
-                case MemoryDelta(memory):
-                    dialogue = replace(dialogue, memory=memory)
-                case UsageDelta(prompt_tokens, completion_tokens):
-                    usage = usage.plus(prompt_tokens, completion_tokens)
+        async with self.listener.heard():
+            async for delta in self.model.complete(self._request(node, progress)):
+                if self.listener.gone:
+                    raise ListenerGone
+                match delta:
+                    case TextDelta(piece):
+                        text += piece
+                        await self.listener.say(TextSaid(piece))
+                    case CallDelta(call):
+                        calls.append(call)
+                    case MemoryDelta(memory):
+                        dialogue = replace(dialogue, memory=memory)
+                    case UsageDelta(prompt_tokens, completion_tokens):
+                        usage = usage.plus(prompt_tokens, completion_tokens)
         said = Message(MessageRole.ASSISTANT, text, tuple(calls))
         after = replace(
             progress,

@@ -6,6 +6,7 @@ queue. A listener that leaves is noticed at the next thing said, never in the mi
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from services.coordinator.sessions.cart import Cart
@@ -88,6 +89,7 @@ class Listener:
         # What was taken to see whether it goes on with the text before it; at most one.
         self._ahead: list[TurnEvent | None] = []
         self._gone = asyncio.Event()
+        self._speaking: asyncio.Timeout | None = None
 
     @property
     def gone(self) -> bool:
@@ -105,6 +107,25 @@ class Listener:
     def leave(self) -> None:
         """The reader leaves."""
         self._gone.set()
+        if self._speaking is not None:
+            self._speaking.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def heard(self) -> AsyncIterator[None]:
+        """A block for what only the reader wants: raises ListenerGone as soon as they leave."""
+        if self.gone:
+            raise ListenerGone
+        try:
+            async with asyncio.timeout(None) as speaking:
+                self._speaking = speaking
+                try:
+                    yield
+                finally:
+                    self._speaking = None
+        except TimeoutError:
+            if self.gone:
+                raise ListenerGone from None
+            raise
 
     async def events(self) -> AsyncIterator[TurnEvent]:
         """The events until the end; pieces of text that wait are told as one."""

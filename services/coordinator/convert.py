@@ -333,12 +333,17 @@ def error_message(failure: Failure) -> chat_service_pb2.ChatResponse:
     return chat_service_pb2.ChatResponse(error=error)
 
 
+def session_not_found(session_id: str) -> Failure:
+    """NOT_FOUND: it does not exist, or it is somebody else's."""
+    return not_found("SESSION_NOT_FOUND", "No such session.", session_id=session_id)
+
+
 def refused(error: Exception, session_id: str, request_id: str) -> Failure | None:
     """The failure a conversation's own refusal is told as; None for anything else."""
     failure = None
     match error:
         case SessionNotFound():
-            failure = not_found("SESSION_NOT_FOUND", "No such session.", session_id=session_id)
+            failure = session_not_found(session_id)
         case TurnNotFound():
             failure = not_found("TURN_NOT_FOUND", "No such message.", request_id=request_id)
         case KeyReused():

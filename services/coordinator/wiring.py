@@ -14,6 +14,9 @@ from services.coordinator.agents.profile import Profile, profile_of, system_prom
 from services.coordinator.clients import OrdersClient
 from services.coordinator.config import CoordinatorConfig
 from services.coordinator.documents import packaged_document
+from services.coordinator.feedback.jobs import Abandonment
+from services.coordinator.feedback.service import FeedbackService
+from services.coordinator.feedback.store import FeedbackStore
 from services.coordinator.metrics import (
     CoordinatorMetrics,
     ObservedModel,
@@ -81,13 +84,35 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
     resources.stack.push_async_callback(conversations.drain, config.drain_grace_s)
     expiry = Expiry(database, resources.clock, (delete_expired_keys("coordinator"),))
     keys = IdempotencyKeys(database, "coordinator", expiry.served)
+    ratings = FeedbackStore(database)
+    feedback = FeedbackService(
+        ratings,
+        keys,
+        resources.clock,
+        new_id,
+        notifier.committed,
+        lambda stars: metrics.feedback.labels(str(stars)).inc(),
+    )
+    abandonment = Abandonment(
+        ratings,
+        expiry.tenants,
+        resources.clock,
+        new_id,
+        notifier.committed,
+        config.abandoned_after_s,
+    )
     return Component(
         name="coordinator",
         servicers=(
-            ChatService(conversations, new_id).binding,
+            ChatService(conversations, new_id, expiry.served).binding,
             SessionService(store, keys, PageTokens(config.page_token_key)).binding,
+            feedback.binding,
         ),
-        loops=(Loop("notify", notifier.run), Loop("expire", expiry.run)),
+        loops=(
+            Loop("notify", notifier.run),
+            Loop("expire", expiry.run),
+            Loop("abandon", abandonment.run),
+        ),
         ready=database.ping,
     )
 

@@ -38,6 +38,12 @@ class Expiry:
         """Remembers a tenant for `REMEMBERED`."""
         self._served[tenant_id] = self._clock()
 
+    def tenants(self) -> tuple[UUID, ...]:
+        """Tenants remembered."""
+        since = self._clock() - REMEMBERED
+        self._served = {one: at for one, at in self._served.items() if at >= since}
+        return tuple(self._served)
+
     async def run(self) -> None:
         """A round every ten minutes, until cancelled."""
         while True:
@@ -48,12 +54,10 @@ class Expiry:
 
     async def delete(self) -> int:
         """One round; how many rows it deleted."""
-        since = self._clock() - REMEMBERED
-        self._served = {one: at for one, at in self._served.items() if at >= since}
         return sum(
             [
                 await self._delete(statement, tenant_id)
-                for tenant_id in tuple(self._served)
+                for tenant_id in self.tenants()
                 for statement in self._statements
             ]
         )

@@ -43,11 +43,17 @@ def _told(session_id: str, request_id: str = "") -> Iterator[None]:
 
 
 class ChatService(chat_service_pb2_grpc.ChatServiceServicer):
-    """maitred.coordinator.v1.ChatService."""
+    """maitred.coordinator.v1.ChatService; `served` is told whose guests talk."""
 
-    def __init__(self, conversations: Conversations, new_id: Callable[[], UUID]) -> None:
+    def __init__(
+        self,
+        conversations: Conversations,
+        new_id: Callable[[], UUID],
+        served: Callable[[UUID], None],
+    ) -> None:
         self._conversations = conversations
         self._new_id = new_id
+        self._served = served
 
     @property
     def binding(self) -> ServicerBinding:
@@ -63,6 +69,7 @@ class ChatService(chat_service_pb2_grpc.ChatServiceServicer):
     ) -> AsyncIterator[chat_pb.ChatResponse]:
         """As the contract says."""
         serving = call.current()
+        self._served(serving.principal.tenant_id)
         key = request.request_id or self._new_id().hex
         events = self._conversations.chat(
             convert.owner_of(serving.principal),

@@ -1,0 +1,160 @@
+"""The contract's messages and what they mean."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from maitred.bandit.v1 import decision_pb2, policy_pb2, policy_service_pb2
+
+from services.bandit.decision import ArmFigures, StoredDecision
+from services.bandit.policy import PolicySettings
+from services.bandit.ranking import Knowledge, Ranking
+from services.chassis.rpc.errors import Failure, FieldProblem, invalid, not_found
+
+
+def from_ranking(
+    request: policy_service_pb2.RankRequest,
+    ranking: Ranking,
+    *,
+    decision_id: str,
+    principal_id: str,
+    version: int,
+    now: datetime,
+    reward_window: timedelta,
+) -> decision_pb2.Decision:
+    """A decision as it is made."""
+    excluded = set(request.excluded_arm_ids)
+    return decision_pb2.Decision(
+        decision_id=decision_id,
+        policy_id=request.policy_id,
+        policy_version=version,
+        principal_id=principal_id,
+        session_id=request.session_id,
+        arm_id=request.arms[ranking.chosen].arm_id,
+        context=request.context,
+        arms=[
+            decision_pb2.RankedArm(
+                arm_id=arm.arm_id,
+                probability=probability,
+                score=score,
+                features=arm.features,
+                excluded=arm.arm_id in excluded,
+            )
+            for arm, probability, score in zip(
+                request.arms, ranking.probabilities, ranking.scores, strict=True
+            )
+        ],
+        state=decision_pb2.DECISION_STATE_OPEN,
+        create_time=_timestamp(now),
+        expire_time=_timestamp(now + reward_window),
+    )
+
+
+def from_stored(stored: StoredDecision) -> decision_pb2.Decision:
+    """A decision, and what became of it."""
+    decision = decision_pb2.Decision.FromString(stored.body)
+    if stored.is_expired:
+        decision.state = decision_pb2.DECISION_STATE_EXPIRED
+    decision.reward = stored.reward or 0.0
+    decision.rewards.extend(
+        decision_pb2.SourceReward(
+            source=one.source,
+            value=one.value,
+            report_time=_timestamp(one.report_time),
+            learned=one.is_learned,
+        )
+        for one in stored.rewards
+    )
+    return decision
+
+
+def from_policy(
+    policy_id: str, knowledge: Knowledge, figures: Sequence[ArmFigures]
+) -> policy_pb2.Policy:
+    """A policy and what it has learned."""
+    settings = knowledge.settings
+    return policy_pb2.Policy(
+        policy_id=policy_id,
+        algorithm=policy_pb2.ALGORITHM_LINUCB_DISJOINT,
+        context_features=settings.context_features,
+        arm_features=settings.arm_features,
+        alpha=settings.alpha,
+        exploration_floor=settings.exploration_floor,
+        ridge=settings.ridge,
+        half_life=_duration(settings.half_life) if settings.half_life else None,
+        reward_window=_duration(settings.reward_window),
+        default_reward=settings.default_reward,
+        version=knowledge.version,
+        arms=[_arm(arm) for arm in figures],
+        update_time=_timestamp(knowledge.update_time),
+    )
+
+
+def to_settings(policy: policy_pb2.Policy, reward_window: timedelta) -> PolicySettings:
+    """The settings a policy asks for, with that window if it names none."""
+    return PolicySettings(
+        context_features=tuple(policy.context_features),
+        arm_features=tuple(policy.arm_features),
+        alpha=policy.alpha,
+        exploration_floor=policy.exploration_floor,
+        ridge=policy.ridge,
+        half_life=policy.half_life.ToTimedelta() if policy.HasField("half_life") else None,
+        reward_window=(
+            policy.reward_window.ToTimedelta()
+            if policy.HasField("reward_window")
+            else reward_window
+        ),
+        default_reward=policy.default_reward,
+    )
+
+
+def policy_not_found(policy_id: str) -> Failure:
+    """The tenant has no such policy."""
+    return not_found("POLICY_NOT_FOUND", "There is no such policy.", policy_id=policy_id)
+
+
+def decision_not_found(decision_id: str) -> Failure:
+    """There is no such decision, or not for this caller."""
+    return not_found("DECISION_NOT_FOUND", "There is no such decision.", decision_id=decision_id)
+
+
+def feature_unknown(feature: str) -> Failure:
+    """The policy has no feature of that name."""
+    return invalid("FEATURE_UNKNOWN", "The policy has no such feature.", feature=feature)
+
+
+def no_eligible_arm(policy_id: str) -> Failure:
+    """Every arm is excluded."""
+    problem = FieldProblem("excluded_arm_ids", "leave at least one arm")
+    return invalid("NO_ELIGIBLE_ARM", "Every arm is excluded.", [problem], policy_id=policy_id)
+
+
+def arm_repeated(arm_id: str) -> Failure:
+    """An arm is named twice."""
+    problem = FieldProblem("arms", f"{arm_id} is there twice")
+    return invalid("INVALID_FIELD", "An arm can be named once.", [problem], field="arms")
+
+
+def _arm(arm: ArmFigures) -> policy_pb2.ArmStatistics:
+    return policy_pb2.ArmStatistics(
+        arm_id=arm.arm_id,
+        decisions=arm.decisions,
+        learned=arm.learned,
+        mean_reward=arm.mean_reward,
+        recent_share=arm.recent_share,
+        recent_reward=arm.recent_reward,
+        last_choice_time=_timestamp(arm.last_choice_time) if arm.last_choice_time else None,
+    )
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+def _duration(span: timedelta) -> Duration:
+    duration = Duration()
+    duration.FromTimedelta(span)
+    return duration

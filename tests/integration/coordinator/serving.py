@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID, uuid4
 
 import grpc
 from maitred.coordinator.v1 import (
     chat_service_pb2,
     chat_service_pb2_grpc,
+    feedback_service_pb2,
+    feedback_service_pb2_grpc,
     session_pb2,
     session_service_pb2,
     session_service_pb2_grpc,
@@ -63,11 +66,13 @@ class CoordinatorClient:
     admin: int
     chats: chat_service_pb2_grpc.ChatServiceStub = field(init=False)
     sessions: session_service_pb2_grpc.SessionServiceStub = field(init=False)
+    feedback: feedback_service_pb2_grpc.FeedbackServiceStub = field(init=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "chats", chat_service_pb2_grpc.ChatServiceStub(self.channel))
         put(self, "sessions", session_service_pb2_grpc.SessionServiceStub(self.channel))
+        put(self, "feedback", feedback_service_pb2_grpc.FeedbackServiceStub(self.channel))
 
     def guest(self, tenant_id: UUID) -> "Guest":
         """Somebody new at the counter of a tenant."""
@@ -126,13 +131,36 @@ class Guest:
         )
         return await self.coordinator.sessions.ListTurns(request, metadata=metadata(self.principal))
 
+    async def rates(
+        self, stars: int, *, decision_id: str = "", comment: str = "", key: str = ""
+    ) -> feedback_service_pb2.Feedback:
+        """Rates the conversation."""
+        request = feedback_service_pb2.SubmitFeedbackRequest(
+            session_id=self.session_id,
+            rating=stars,
+            comment=comment,
+            decision_id=decision_id,
+            request_id=key,
+        )
+        response = await self.coordinator.feedback.SubmitFeedback(
+            request, metadata=metadata(self.principal)
+        )
+        return response.feedback
+
+    async def stats(self) -> feedback_service_pb2.FeedbackStats:
+        request = feedback_service_pb2.GetFeedbackStatsRequest(session_id=self.session_id)
+        response = await self.coordinator.feedback.GetFeedbackStats(
+            request, metadata=metadata(self.principal)
+        )
+        return response.stats
+
     def through(self, coordinator: CoordinatorClient) -> "Guest":
         """The same guest in the same conversation, by another coordinator."""
         return Guest(coordinator, self.principal, self.session_id)
 
 
-def coordinator_config(database_url: str, orders_port: int) -> CoordinatorConfig:
-    """The settings of a coordinator under test."""
+def coordinator_config(database_url: str, orders_port: int, **settings: Any) -> CoordinatorConfig:
+    """The settings of a coordinator under test, others than these by name."""
     return CoordinatorConfig(
         listen="127.0.0.1:0",
         admin_listen="127.0.0.1:0",
@@ -141,6 +169,7 @@ def coordinator_config(database_url: str, orders_port: int) -> CoordinatorConfig
         mesh_public_keys=KEY.public_pem,
         page_token_key="test",
         drain_delay_s=0.0,
+        **settings,
     )
 
 
@@ -182,10 +211,10 @@ async def orders_at(database: MigratedDatabase, port: int) -> AsyncIterator[Orde
 
 @asynccontextmanager
 async def coordinator_at(
-    database: MigratedDatabase, orders_port: int
+    database: MigratedDatabase, orders_port: int, **settings: Any
 ) -> AsyncIterator[CoordinatorClient]:
-    """A coordinator that asks the orders at that port."""
-    config = coordinator_config(database.service_url("coordinator"), orders_port)
+    """A coordinator that asks the orders at that port, with other settings by name."""
+    config = coordinator_config(database.service_url("coordinator"), orders_port, **settings)
     async with running(Target("coordinator", config, build_coordinator)) as bound:
         address = f"127.0.0.1:{bound.grpc['coordinator']}"
         async with grpc.aio.insecure_channel(address) as channel:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.assembly.cli.month import loop
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from services.assembly.evals.replay import Transcript
 
 app = typer.Typer(help="Measure on real data.", no_args_is_help=True, rich_markup_mode=None)
+app.command()(loop)
 DATA = Path("../shared/data")
 
 

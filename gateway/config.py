@@ -6,6 +6,7 @@ import limits
 from pydantic import field_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.chassis.rpc.identity import LIFETIME_S, LONGEST_LIFETIME_S
 from services.chassis.run.config import ProcessConfig, peer, setting
 
 
@@ -36,7 +37,12 @@ class GatewayConfig(ProcessConfig):
     request_timeout_s: float = setting(
         15.0, "Seconds a request may take, the chat and event streams apart.", gt=0
     )
-    chat_timeout_s: float = setting(110.0, "Seconds one answer in a chat may take.", gt=0)
+    chat_timeout_s: float = setting(
+        110.0,
+        "Seconds one answer in a chat may take, up to 240: no mesh token outlasts more.",
+        gt=0,
+        le=LONGEST_LIFETIME_S - LIFETIME_S,
+    )
     max_body_bytes: int = setting(
         1_048_576, "Largest body of a request, in bytes, up to 4 MiB.", ge=1024, le=4 * 1024 * 1024
     )

@@ -145,7 +145,7 @@ class Edge:
         call = Call(
             principal=principal,
             request_id=exchange.request_id,
-            token=self._signer.mint(principal),
+            token=self._signer.mint(principal, route.timeout_s),
             deadline=time.monotonic() + route.timeout_s,
         )
         with use(call):

@@ -38,7 +38,9 @@ async def is_served(sees: Connection, guest: Guest, decision_id: str, agent_id: 
     )
 
 
-async def told(sees: Connection, guest: Guest, kind: str = "maitred.feedback.v1") -> list[dict[str, Any]]:
+async def told(
+    sees: Connection, guest: Guest, kind: str = "maitred.feedback.v1"
+) -> list[dict[str, Any]]:
     """The data of the conversation's events, oldest first."""
     rows = await sees.fetch(
         "SELECT payload FROM events.outbox WHERE aggregate_id = $1 AND type = $2 ORDER BY id",

@@ -100,6 +100,34 @@ def test_a_token_is_handed_out_again_while_it_leaves_thirty_seconds(
     assert signer.mint(GUEST) != first
 
 
+def test_a_token_outlasts_the_call_it_is_made_for(
+    signer: MeshSigner, verifier: MeshVerifier, clock: Clock
+) -> None:
+    signer.mint(GUEST)
+    token = signer.mint(GUEST, 110)
+    clock.now += 139.9
+    assert verifier.verify(token) == GUEST
+
+
+def test_a_longer_token_serves_shorter_calls_too(signer: MeshSigner, clock: Clock) -> None:
+    chat = signer.mint(GUEST, 110)
+    clock.now += 29.5
+    assert signer.mint(GUEST, 110) == chat
+    clock.now += 90
+    assert signer.mint(GUEST, 15) == chat
+    assert signer.mint(GUEST, 110) != chat
+
+
+def test_no_token_lasts_longer_than_five_minutes(
+    signer: MeshSigner, verifier: MeshVerifier, clock: Clock
+) -> None:
+    token = signer.mint(GUEST, 3600)
+    clock.now += 29.5
+    assert signer.mint(GUEST, 3600) == token
+    clock.now += 271
+    assert problem(lambda: verifier.verify(token)) == "expired"
+
+
 def test_principals_do_not_share_tokens(signer: MeshSigner, verifier: MeshVerifier) -> None:
     other = Principal(GUEST.tenant_id, "gst_2", GUEST.roles)
     assert verifier.verify(signer.mint(other)) == other

@@ -129,7 +129,9 @@ def environment(workload: Rendered, rendered: Sequence[Rendered]) -> dict[str, s
     told: dict[str, str] = {}
     for source in container(workload).get("envFrom", ()):
         told |= maps[source["configMapRef"]["name"]]
-    return told | {one["name"]: one["value"] for one in container(workload)["env"] if "value" in one}
+    return told | {
+        one["name"]: one["value"] for one in container(workload)["env"] if "value" in one
+    }
 
 
 def secrets(workload: Rendered) -> dict[str, tuple[str, str]]:

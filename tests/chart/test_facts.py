@@ -10,7 +10,7 @@ import gateway.routes
 from services.assembly.config import AssemblyConfig
 from services.assembly.migrations import schemas
 from services.assembly.targets import LISTEN_FIELDS, TARGETS, Target
-from services.chassis.run.config import ProcessConfig
+from services.chassis.run.config import ProcessConfig, Settings
 from tests.chart.chart import EVERYTHING, Rendered, container, environment, of_kind, render, secrets
 
 IDS = [target.name for target in TARGETS]
@@ -84,11 +84,8 @@ def test_a_target_is_told_of_nothing_that_no_setting_is_named(
     rendered: Sequence[Rendered], target: Target
 ) -> None:
     one = of_kind("Deployment", rendered)[target.name]
-    known = {
-        config.variable(field)
-        for config in [AssemblyConfig, *(each.load().config for each in TARGETS)]
-        for field in config.model_fields
-    }
+    classes: list[type[Settings]] = [AssemblyConfig, *(each.load().config for each in TARGETS)]
+    known = {config.variable(field) for config in classes for field in config.model_fields}
     own = target.load().config
     assert environment(one, rendered).keys() - known == set()
     given = {entry["name"] for entry in container(one)["env"]}

@@ -1,0 +1,1 @@
+"""Documents: taken in, cut into passages and chunks, replaced, removed."""

@@ -1,0 +1,1 @@
+"""A copy of each tenant's index in memory, and the search in it."""

@@ -17,6 +17,9 @@ from services.orders.config import OrdersConfig
 from services.orders.migrations import SCHEMA
 from services.orders.orders.service import OrderService
 from services.orders.orders.store import OrderStore
+from services.orders.promotions.convert import decode as decode_promotion
+from services.orders.promotions.service import PromotionService
+from services.orders.promotions.store import PromotionStore
 from services.orders.quotes.service import QuoteService
 from services.orders.quotes.store import DELETE_EXPIRED as DELETE_EXPIRED_QUOTES
 from services.orders.quotes.store import QuoteStore
@@ -40,12 +43,15 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
     keys = IdempotencyKeys(database, "orders", expiry.served)
     notifier = OutboxNotifier(config.database_url)
     catalogs = CatalogStore(database, keys, decode)
+    promotions = PromotionStore(database, keys, decode_promotion)
     services = (
         CatalogService(catalogs, tokens, clock),
-        CartService(catalogs.current),
+        PromotionService(promotions, catalogs.current, tokens, clock),
+        CartService(catalogs.current, promotions.promotions, clock),
         QuoteService(
             QuoteStore(database, keys),
             catalogs.current,
+            promotions.promotions,
             ids,
             clock,
             timedelta(seconds=config.quote_lifetime_s),

@@ -39,6 +39,7 @@ def placed_order() -> order_pb2.Order:
         principal_id="gst_1",
         status=order_pb2.ORDER_STATUS_PLACED,
         lines=cart.lines,
+        subtotal_minor=cart.total_minor,
         total_minor=cart.total_minor,
         currency_code=cart.currency_code,
         version=1,

@@ -1,7 +1,7 @@
 """OrderService in a process of its own: `ours`, or `bare`: a handler that runs the same function.
 
 The bare one verifies nothing, reads nothing and renders nothing: it hands constant bytes to
-`orders.place_order_v1` and answers with them. Prints its port, serves until its standard input
+`orders.place_order_v2` and answers with them. Prints its port, serves until its standard input
 ends.
 """
 
@@ -66,11 +66,13 @@ class BareOrders:
                 self._sql,
                 *(TENANT, "gst_1", request.request_id, fingerprint(b""), uuid4()),
                 *(from_id("quo", request.quote_id), order.owner, None),
-                *(order.total_minor, order.currency_code, order.placed, order.create_time),
+                *(order.subtotal_minor, order.total_minor, order.currency_code),
+                *(order.placed, order.create_time),
                 [line.product_id for line in order.lines],
                 [line.quantity for line in order.lines],
                 [line.unit_price_minor for line in order.lines],
                 [line.total_minor for line in order.lines],
+                *([], [], None, ()),
                 *(0, event.event_id, event.type, event.aggregate_id, event.payload),
             )
         return self._answer

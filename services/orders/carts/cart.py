@@ -44,10 +44,14 @@ class CartLine:
 
 @dataclass(frozen=True, slots=True)
 class Cart:
-    """Lines in the order they were asked for, and the chosen options of order choices."""
+    """Lines in the order they were asked for, and the chosen options of order choices.
+
+    ``promotion_codes`` are as the guest wrote them.
+    """
 
     lines: tuple[CartLine, ...] = ()
     order_choices: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    promotion_codes: tuple[str, ...] = ()
 
     def line(self, line_id: str) -> CartLine | None:
         """Return the line with this id, or None."""

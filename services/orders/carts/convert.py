@@ -20,12 +20,19 @@ from services.orders.carts.operations import (
 from services.orders.carts.pricing import PricedCart, PricedLine, price
 from services.orders.carts.reading import Ambiguity, Focus, ParseResult, Refusal, RefusalKind
 from services.orders.catalog.model import Catalog
+from services.orders.promotions.discount import CodeProblem, CodeRefusal
 
 _REFUSALS = {
     RefusalKind.SOLD_OUT: cart_service_pb2.REFUSAL_KIND_SOLD_OUT,
     RefusalKind.NOT_OFFERED: cart_service_pb2.REFUSAL_KIND_NOT_OFFERED,
     RefusalKind.NOT_ON_MENU: cart_service_pb2.REFUSAL_KIND_NOT_ON_MENU,
     RefusalKind.TOO_MANY: cart_service_pb2.REFUSAL_KIND_TOO_MANY,
+}
+_CODE_PROBLEMS = {
+    CodeProblem.UNKNOWN: cart_service_pb2.CODE_PROBLEM_UNKNOWN,
+    CodeProblem.NOT_NOW: cart_service_pb2.CODE_PROBLEM_NOT_NOW,
+    CodeProblem.CART_DOES_NOT_QUALIFY: cart_service_pb2.CODE_PROBLEM_CART_DOES_NOT_QUALIFY,
+    CodeProblem.OUTDONE: cart_service_pb2.CODE_PROBLEM_OUTDONE,
 }
 
 
@@ -42,11 +49,12 @@ def to_cart(message: cart_pb2.Cart) -> Cart:
                 if not choice.is_default
             }
         ),
+        promotion_codes=tuple(message.promotion_codes),
     )
 
 
 def from_cart(cart: PricedCart) -> cart_pb2.Cart:
-    """A cart with names, defaults and amounts."""
+    """A cart with names, defaults, amounts and discounts."""
     return cart_pb2.Cart(
         lines=[_from_line(line) for line in cart.lines],
         order_choices=[
@@ -61,6 +69,25 @@ def from_cart(cart: PricedCart) -> cart_pb2.Cart:
         ],
         total_minor=cart.total,
         currency_code=cart.currency,
+        promotion_codes=cart.promotion_codes,
+        discounts=[
+            cart_pb2.Discount(
+                promotion_id=discount.promotion_id,
+                display_name=discount.name,
+                reason=discount.reason,
+                amount_minor=discount.amount,
+                line_id=discount.line_id,
+            )
+            for discount in cart.discounts
+        ],
+        payable_minor=cart.payable,
+    )
+
+
+def from_code_refusal(refusal: CodeRefusal) -> cart_service_pb2.CodeRefusal:
+    """A code that brings nothing, and why."""
+    return cart_service_pb2.CodeRefusal(
+        code=refusal.code, problem=_CODE_PROBLEMS[refusal.problem], reason=refusal.reason
     )
 
 

@@ -89,7 +89,7 @@ def _apply_one(cart: Cart, operation: Operation) -> Cart:
             choices = {**cart.order_choices, operation.choice_id: operation.option_id}
             return replace(cart, order_choices=MappingProxyType(choices))
         case ClearCart():
-            return Cart()
+            return Cart(promotion_codes=cart.promotion_codes)
 
 
 def _remove_units(cart: Cart, removal: RemoveLine) -> Cart:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from services.orders.carts.cart import Cart, CartLine
 from services.orders.catalog.model import Catalog, Option, OptionGroup, OptionKind
+from services.orders.promotions.discount import Discount
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +68,29 @@ class PricedChoice:
 
 @dataclass(frozen=True, slots=True)
 class PricedCart:
-    """A cart with names and amounts. `currency` is ISO 4217."""
+    """A cart with names and amounts. `currency` is ISO 4217.
+
+    `discounts` are what promotions take off, `promotion_codes` those that may.
+    """
 
     lines: tuple[PricedLine, ...]
     choices: tuple[PricedChoice, ...]
     currency: str
+    promotion_codes: tuple[str, ...] = ()
+    discounts: tuple[Discount, ...] = ()
 
     @property
     def total(self) -> int:
-        """What the guest pays: nothing for no lines, and never less than nothing."""
+        """What it comes to before discounts: nothing for no lines, and never less than nothing."""
         if not self.lines:
             return 0
         choices = sum(choice.price_delta for choice in self.choices)
         return max(0, sum(line.total for line in self.lines) + choices)
+
+    @property
+    def payable(self) -> int:
+        """What the guest pays."""
+        return self.total - sum(discount.amount for discount in self.discounts)
 
 
 def price(cart: Cart, catalog: Catalog) -> PricedCart:

@@ -1,29 +1,50 @@
 """maitred.orders.v1.CartService."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import grpc
-from maitred.orders.v1 import cart_service_pb2, cart_service_pb2_grpc
+from maitred.orders.v1 import cart_pb2, cart_service_pb2, cart_service_pb2_grpc
 
 from services.chassis.rpc.call import current
 from services.chassis.rpc.server import ServicerBinding
-from services.orders.carts.convert import cart_invalid, from_reading, to_cart, to_focus
+from services.orders.carts.cart import Cart
+from services.orders.carts.convert import (
+    cart_invalid,
+    from_cart,
+    from_code_refusal,
+    from_reading,
+    to_cart,
+    to_focus,
+)
 from services.orders.carts.fitting import CartDoesNotFit, check
 from services.orders.carts.limits import read
 from services.orders.carts.operations import apply
 from services.orders.carts.parsing import CartParser
 from services.orders.carts.pricing import price
-from services.orders.catalog.editions import PerEdition
+from services.orders.catalog.editions import Edition, PerEdition
+from services.orders.catalog.model import Catalog
 from services.orders.catalog.ports import CurrentCatalog
+from services.orders.promotions.ports import CurrentPromotions
+from services.orders.promotions.redeeming import Redeemed, redeem
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class CartService(cart_service_pb2_grpc.CartServiceServicer):
-    """Reads words as changes to a cart."""
+    """Reads words as changes to a cart, and prices carts with promotions."""
 
-    def __init__(self, catalog: CurrentCatalog) -> None:
+    def __init__(
+        self,
+        catalog: CurrentCatalog,
+        promotions: CurrentPromotions,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._catalog = catalog
+        self._promotions = promotions
+        self._clock = clock
         self._parsers = PerEdition(lambda edition: CartParser(edition.catalog))
 
     @property
@@ -39,12 +60,34 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
         self, request: cart_service_pb2.ParseCartRequest, context: Context
     ) -> cart_service_pb2.ParseCartResponse:
         edition = await self._catalog(current().principal.tenant_id)
-        cart = to_cart(request.cart)
-        try:
-            check(cart, edition.catalog)
-        except CartDoesNotFit as misfit:
-            raise cart_invalid(misfit) from misfit
+        cart = _fitting(request.cart, edition.catalog)
         parser, focus = self._parsers.of(edition), to_focus(request.focus)
         reading = read(parser, edition.catalog, request.text, cart, focus)
-        changed = apply(cart, reading.operations)
-        return from_reading(reading, price(changed, edition.catalog), edition.catalog)
+        changed = await self._redeemed(apply(cart, reading.operations), edition)
+        return from_reading(reading, changed.cart, edition.catalog)
+
+    async def ApplyPromotions(
+        self, request: cart_service_pb2.ApplyPromotionsRequest, context: Context
+    ) -> cart_service_pb2.ApplyPromotionsResponse:
+        edition = await self._catalog(current().principal.tenant_id)
+        cart = _fitting(request.cart, edition.catalog)
+        codes = (*cart.promotion_codes, *request.codes)
+        redeemed = await self._redeemed(replace(cart, promotion_codes=codes), edition)
+        return cart_service_pb2.ApplyPromotionsResponse(
+            cart=from_cart(redeemed.cart),
+            refusals=[from_code_refusal(refusal) for refusal in redeemed.refusals],
+        )
+
+    async def _redeemed(self, cart: Cart, edition: Edition) -> Redeemed:
+        promotions = await self._promotions(edition.tenant_id)
+        priced = price(cart, edition.catalog)
+        return redeem(priced, edition.catalog, promotions, cart.promotion_codes, self._clock())
+
+
+def _fitting(message: cart_pb2.Cart, catalog: Catalog) -> Cart:
+    cart = to_cart(message)
+    try:
+        check(cart, catalog)
+    except CartDoesNotFit as misfit:
+        raise cart_invalid(misfit) from misfit
+    return cart

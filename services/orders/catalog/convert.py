@@ -36,6 +36,7 @@ def to_catalog(message: catalog_pb2.Catalog) -> Catalog:
         option_groups=tuple(_to_group(group) for group in message.option_groups),
         add_ons=tuple(_to_add_on(add_on) for add_on in message.add_ons),
         order_choices=tuple(_to_choice(choice) for choice in message.order_choices),
+        time_zone=message.time_zone or "UTC",
     )
 
 

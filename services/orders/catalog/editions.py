@@ -1,12 +1,12 @@
 """A tenant's catalog at one version, and what is worth computing once for it."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
 
 from services.orders.catalog.model import Catalog
+from services.orders.newest import Newest
 
 _Derived = TypeVar("_Derived")
 
@@ -27,18 +27,13 @@ class Edition:
 class PerEdition(Generic[_Derived]):
     """What `derive` makes of an edition, kept for the newest edition of the last tenants asked."""
 
-    def __init__(self, derive: Callable[[Edition], _Derived], tenants: int = 256) -> None:
+    def __init__(self, derive: Callable[[Edition], _Derived]) -> None:
         self._derive = derive
-        self._tenants = tenants
-        self._kept: OrderedDict[UUID, tuple[int, _Derived]] = OrderedDict()
+        self._kept = Newest[tuple[int, _Derived]]()
 
     def of(self, edition: Edition) -> _Derived:
         """The derived value, made at the first call for an edition."""
-        version, derived = self._kept.get(edition.tenant_id, (None, None))
-        if version != edition.version or derived is None:
-            derived = self._derive(edition)
-            self._kept[edition.tenant_id] = (edition.version, derived)
-        self._kept.move_to_end(edition.tenant_id)
-        if len(self._kept) > self._tenants:
-            self._kept.popitem(last=False)
-        return derived
+        known = self._kept.of(edition.tenant_id)
+        if known is None or known[0] != edition.version:
+            known = (edition.version, self._derive(edition))
+        return self._kept.keep(edition.tenant_id, known)[1]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 class OptionKind(Enum):
@@ -107,7 +108,9 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Everything one tenant sells. ``language`` is a BCP 47 tag, ``currency`` ISO 4217.
+    """Everything one tenant sells.
+
+    ``language`` is a BCP 47 tag, ``currency`` ISO 4217, ``time_zone`` an IANA name.
 
     Raises InvalidCatalog when ids repeat or a reference leads nowhere.
     """
@@ -118,6 +121,7 @@ class Catalog:
     option_groups: tuple[OptionGroup, ...] = ()
     add_ons: tuple[AddOn, ...] = ()
     order_choices: tuple[OrderChoice, ...] = ()
+    time_zone: str = "UTC"
     products_by_id: Mapping[str, Product] = field(init=False, repr=False, compare=False)
     groups_by_id: Mapping[str, OptionGroup] = field(init=False, repr=False, compare=False)
     add_ons_by_id: Mapping[str, AddOn] = field(init=False, repr=False, compare=False)
@@ -152,6 +156,8 @@ def _problems(catalog: Catalog) -> Iterable[str]:
         yield from _group_problems(group)
     for choice in catalog.order_choices:
         yield from _choice_problems(choice)
+    if not _is_time_zone(catalog.time_zone):
+        yield f"time zone {catalog.time_zone}: there is none of that name"
     for add_on in catalog.add_ons:
         if add_on.price < 0 or add_on.max_quantity < 1:
             yield f"add-on {add_on.id}: a negative price or no quantity allowed"
@@ -196,6 +202,14 @@ def _choice_problems(choice: OrderChoice) -> Iterable[str]:
     yield from _repeated(f"{where} option", (o.id for o in choice.options))
     if choice.default_option_id is not None and choice.option(choice.default_option_id) is None:
         yield f"{where}: unknown default option {choice.default_option_id}"
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _repeated(kind: str, ids: Iterable[str]) -> Iterable[str]:

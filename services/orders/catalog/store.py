@@ -1,6 +1,5 @@
 """The catalogs of all tenants: one row each, replaced whole, kept in memory by version."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
@@ -9,9 +8,9 @@ from services.chassis.data.idempotency import Answer, IdempotencyKeys, Scope
 from services.chassis.data.postgres import Connection, Database, Queries
 from services.orders.catalog.editions import Edition
 from services.orders.catalog.model import Catalog
+from services.orders.newest import Newest
 
 _QUERIES = Queries.load(__package__)
-_KEPT_TENANTS = 256
 
 
 class CatalogStore:
@@ -27,11 +26,11 @@ class CatalogStore:
         self._database = database
         self._keys = keys
         self._decode = decode
-        self._editions: OrderedDict[UUID, Edition] = OrderedDict()
+        self._editions = Newest[Edition]()
 
     async def current(self, tenant_id: UUID) -> Edition:
         """The tenant's catalog as it is now."""
-        known = self._editions.get(tenant_id)
+        known = self._editions.of(tenant_id)
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
                 _QUERIES.read_catalog, tenant_id, known.version if known else 0
@@ -39,12 +38,7 @@ class CatalogStore:
         version, document = (row["version"], row["document"]) if row else (0, b"")
         if known is None or known.version != version:
             known = Edition(tenant_id, version, document, self._decode(document))
-        # Also one known before: others may have crowded it out while the database was asked.
-        self._editions[tenant_id] = known
-        self._editions.move_to_end(tenant_id)
-        if len(self._editions) > _KEPT_TENANTS:
-            self._editions.popitem(last=False)
-        return known
+        return self._editions.keep(tenant_id, known)
 
     async def replace(
         self, scope: Scope, request: bytes, document: bytes, answer: bytes, now: datetime

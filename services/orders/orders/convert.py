@@ -10,9 +10,9 @@ from maitred.orders.v1 import cart_pb2, order_pb2, order_service_pb2
 from services.chassis.data.idempotency import Scope
 from services.chassis.data.ids import to_id
 from services.chassis.rpc.errors import Failure, aborted, denied, not_found
-from services.orders.orders.order import NewLine, NewOrder, StoredOrder
+from services.orders.orders.order import NewDiscount, NewLine, NewOrder, StoredOrder
 from services.orders.orders.states import OrderState
-from services.orders.quotes.convert import timestamp
+from services.orders.quotes.convert import payable, timestamp
 
 _STATUS = {
     OrderState.PLACED: order_pb2.ORDER_STATUS_PLACED,
@@ -49,11 +49,15 @@ def placed_order(
         status=order_pb2.ORDER_STATUS_PLACED,
         lines=cart.lines,
         order_choices=cart.order_choices,
-        total_minor=cart.total_minor,
+        subtotal_minor=cart.total_minor,
+        discounts=cart.discounts,
+        total_minor=payable(cart),
         currency_code=cart.currency_code,
         quote_id=request.quote_id,
         session_id=request.session_id,
         transaction_id=transaction,
+        decision_id=request.decision_id,
+        recommendation_ids=request.recommendation_ids,
         version=1,
         create_time=instant,
         update_time=instant,
@@ -69,6 +73,7 @@ def to_new_order(
         quote_id=quote_id,
         owner=message.principal_id,
         session_id=message.session_id,
+        subtotal_minor=message.subtotal_minor,
         total_minor=message.total_minor,
         currency_code=message.currency_code,
         create_time=now,
@@ -76,6 +81,12 @@ def to_new_order(
             NewLine(line.product_id, line.quantity, line.unit_price_minor, line.total_minor)
             for line in message.lines
         ),
+        discounts=tuple(
+            NewDiscount(discount.promotion_id, discount.amount_minor)
+            for discount in message.discounts
+        ),
+        decision_id=message.decision_id,
+        recommendation_ids=tuple(message.recommendation_ids),
         placed=message.SerializeToString(),
     )
 
@@ -83,6 +94,9 @@ def to_new_order(
 def from_order(order: StoredOrder) -> order_pb2.Order:
     """An order as it stands."""
     message = order_pb2.Order.FromString(order.placed)
+    if not message.discounts:
+        # Orders placed before there were promotions do not say it.
+        message.subtotal_minor = message.total_minor
     message.status = _STATUS[order.status]
     message.version = order.version
     message.update_time.FromDatetime(order.update_time)

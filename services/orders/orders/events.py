@@ -36,14 +36,16 @@ def order_changed(
 
 def order_v1(order: order_pb2.Order, tenant_id: UUID) -> dict[str, Any]:
     """OrderV1 as ProtoJSON: 64-bit integers are strings, what is empty is left out."""
-    total = str(order.total_minor)
     data: dict[str, Any] = {
         "tenant_id": str(tenant_id),
         "principal_id": order.principal_id,
         "order_id": order.order_id,
         "status": state_of(order).value,
         "lines": [_line(line) for line in order.lines],
-        "totals": {"subtotal_minor": total, "total_minor": total},
+        "totals": {
+            "subtotal_minor": str(order.subtotal_minor),
+            "total_minor": str(order.total_minor),
+        },
         "currency": order.currency_code,
         "transaction_id": order.transaction_id,
         "version": str(order.version),
@@ -54,6 +56,15 @@ def order_v1(order: order_pb2.Order, tenant_id: UUID) -> dict[str, Any]:
         data["order_choices"] = {
             choice.order_choice_id: choice.option_id for choice in order.order_choices
         }
+    if order.decision_id:
+        data["decision_id"] = order.decision_id
+    if order.recommendation_ids:
+        data["recommendation_ids"] = list(order.recommendation_ids)
+    if order.discounts:
+        data["discounts"] = [
+            {"promotion_id": discount.promotion_id, "amount_minor": str(discount.amount_minor)}
+            for discount in order.discounts
+        ]
     return data
 
 

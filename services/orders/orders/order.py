@@ -52,17 +52,32 @@ class NewLine:
 
 
 @dataclass(frozen=True, slots=True)
+class NewDiscount:
+    """A discount's row; the amount in minor units."""
+
+    promotion_id: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order about to be placed. `placed` is the answer's bytes."""
+    """An order about to be placed: `subtotal_minor` before discounts, `total_minor` after them.
+
+    `placed` is the answer's bytes; `decision_id` is empty for none.
+    """
 
     order_id: UUID
     quote_id: UUID
     owner: str
     session_id: str
+    subtotal_minor: int
     total_minor: int
     currency_code: str
     create_time: datetime
     lines: tuple[NewLine, ...]
+    discounts: tuple[NewDiscount, ...]
+    decision_id: str
+    recommendation_ids: tuple[str, ...]
     placed: bytes
 
 

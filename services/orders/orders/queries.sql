@@ -4,10 +4,11 @@ SELECT fingerprint, answer, principal_id, cart, expire_time, is_ordered
 FROM orders.read_quote_to_place_v1($1, $2, $3, $4, $5, $6);
 
 -- name: place_order
--- Key, order, lines and event, in one statement.
+-- Key, order, lines, discounts and event, in one statement.
 SELECT outcome, answer
-FROM orders.place_order_v1(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21
+FROM orders.place_order_v2(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+    $22, $23, $24, $25, $26
 );
 
 -- name: get_order

@@ -192,16 +192,20 @@ def _replay(scope: Scope, known: asyncpg.Record, asked: bytes) -> Answer:
 
 
 def _arguments(scope: Scope, asked: bytes, placement: Placement) -> tuple[object, ...]:
-    """Of orders.place_order_v1, in its order."""
+    """Of orders.place_order_v2, in its order."""
     order, event = placement.order, placement.event
     return (
         *(scope.tenant_id, scope.principal_id, scope.key, asked),
         *(order.order_id, order.quote_id, order.owner, order.session_id or None),
-        *(order.total_minor, order.currency_code, order.placed, order.create_time),
+        *(order.subtotal_minor, order.total_minor, order.currency_code),
+        *(order.placed, order.create_time),
         [line.product_id for line in order.lines],
         [line.quantity for line in order.lines],
         [line.unit_price_minor for line in order.lines],
         [line.total_minor for line in order.lines],
+        [discount.promotion_id for discount in order.discounts],
+        [discount.amount_minor for discount in order.discounts],
+        *(order.decision_id or None, order.recommendation_ids),
         *(partition_of(scope.tenant_id), event.event_id, event.type),
         *(event.aggregate_id, event.payload),
     )

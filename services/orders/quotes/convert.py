@@ -17,12 +17,17 @@ def from_quote(quote: StoredQuote) -> quote_pb2.Quote:
         quote_id=to_id("quo", quote.quote_id),
         principal_id=quote.principal_id,
         cart=cart,
-        total_minor=cart.total_minor,
+        total_minor=payable(cart),
         currency_code=cart.currency_code,
         create_time=timestamp(quote.create_time),
         expire_time=timestamp(quote.expire_time),
         order_id=to_id("ord", quote.order_id) if quote.order_id else "",
     )
+
+
+def payable(cart: cart_pb2.Cart) -> int:
+    """What is paid for a stored cart, which may know nothing of promotions."""
+    return cart.total_minor - sum(discount.amount_minor for discount in cart.discounts)
 
 
 def timestamp(instant: datetime) -> Timestamp:

@@ -1,6 +1,6 @@
 """maitred.orders.v1.QuoteService."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,9 @@ from services.orders.carts.pricing import price
 from services.orders.catalog.model import Catalog
 from services.orders.catalog.ports import CurrentCatalog
 from services.orders.convert import visible_to
+from services.orders.promotions.ports import CurrentPromotions
+from services.orders.promotions.promotion import Promotion
+from services.orders.promotions.redeeming import redeem
 from services.orders.quotes.convert import from_quote, not_available, quote_not_found
 from services.orders.quotes.quote import StoredQuote
 from services.orders.quotes.store import QuoteStore
@@ -27,18 +30,20 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
-    """Prices carts, and keeps the prices for `lifetime`."""
+    """Prices carts with promotions, and keeps the prices for `lifetime`."""
 
     def __init__(
         self,
         store: QuoteStore,
         catalog: CurrentCatalog,
+        promotions: CurrentPromotions,
         ids: IdFactory,
         clock: Callable[[], datetime],
         lifetime: timedelta,
     ) -> None:
         self._store = store
         self._catalog = catalog
+        self._promotions = promotions
         self._ids = ids
         self._clock = clock
         self._lifetime = lifetime
@@ -57,9 +62,10 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
     ) -> quote_service_pb2.CreateQuoteResponse:
         principal = current().principal
         edition = await self._catalog(principal.tenant_id)
+        promotions = await self._promotions(principal.tenant_id)
 
         def make() -> tuple[StoredQuote, bytes]:
-            quote = self._quote(request.cart, edition.catalog, principal.principal_id)
+            quote = self._quote(request.cart, edition.catalog, promotions, principal.principal_id)
             response = quote_service_pb2.CreateQuoteResponse(quote=from_quote(quote))
             return quote, response.SerializeToString()
 
@@ -78,7 +84,13 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
             raise quote_not_found(request.quote_id)
         return quote_service_pb2.GetQuoteResponse(quote=from_quote(quote))
 
-    def _quote(self, message: cart_pb2.Cart, catalog: Catalog, principal_id: str) -> StoredQuote:
+    def _quote(
+        self,
+        message: cart_pb2.Cart,
+        catalog: Catalog,
+        promotions: Sequence[Promotion],
+        principal_id: str,
+    ) -> StoredQuote:
         if not message.lines:
             problem = FieldProblem("cart.lines", "at least one line")
             raise invalid("CART_INVALID", "The cart is empty.", [problem], problems="1")
@@ -90,10 +102,12 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
         if missing := sold_out(cart, catalog):
             raise not_available(missing)
         now = self._clock()
+        priced = price(cart, catalog)
+        redeemed = redeem(priced, catalog, promotions, cart.promotion_codes, now)
         return StoredQuote(
             quote_id=self._ids.new(),
             principal_id=principal_id,
-            cart=from_cart(price(cart, catalog)).SerializeToString(),
+            cart=from_cart(redeemed.cart).SerializeToString(),
             create_time=now,
             expire_time=now + self._lifetime,
         )

@@ -13,6 +13,7 @@ import grpc
 from google.protobuf import json_format
 from maitred.orders.v1 import (
     cart_pb2,
+    cart_service_pb2,
     cart_service_pb2_grpc,
     catalog_pb2,
     catalog_service_pb2,
@@ -20,6 +21,9 @@ from maitred.orders.v1 import (
     order_pb2,
     order_service_pb2,
     order_service_pb2_grpc,
+    promotion_pb2,
+    promotion_service_pb2,
+    promotion_service_pb2_grpc,
     quote_pb2,
     quote_service_pb2,
     quote_service_pb2_grpc,
@@ -87,12 +91,18 @@ class OrdersClient:
     carts: cart_service_pb2_grpc.CartServiceStub = field(init=False)
     quotes: quote_service_pb2_grpc.QuoteServiceStub = field(init=False)
     orders: order_service_pb2_grpc.OrderServiceStub = field(init=False)
+    promotions: promotion_service_pb2_grpc.PromotionServiceStub = field(init=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "catalogs", catalog_service_pb2_grpc.CatalogServiceStub(self.channel))
         put(self, "carts", cart_service_pb2_grpc.CartServiceStub(self.channel))
         put(self, "quotes", quote_service_pb2_grpc.QuoteServiceStub(self.channel))
+        put(
+            self,
+            "promotions",
+            promotion_service_pb2_grpc.PromotionServiceStub(self.channel),
+        )
         put(self, "orders", order_service_pb2_grpc.OrderServiceStub(self.channel))
 
     async def open_tenant(self, name: str = COFFEE_BAR) -> UUID:
@@ -105,6 +115,25 @@ class OrdersClient:
         await self.catalogs.ImportProducts(
             catalog_service_pb2.ImportProductsRequest(catalog=catalog),
             metadata=metadata(with_role(tenant_id, Role.MANAGER)),
+        )
+
+    async def promote(
+        self, tenant_id: UUID, promotion: promotion_pb2.Promotion
+    ) -> promotion_pb2.Promotion:
+        """A new promotion of the tenant's."""
+        response = await self.promotions.CreatePromotion(
+            promotion_service_pb2.CreatePromotionRequest(promotion=promotion),
+            metadata=metadata(with_role(tenant_id, Role.MANAGER)),
+        )
+        return response.promotion
+
+    async def redeem(
+        self, principal: Principal, wanted: cart_pb2.Cart, *codes: str
+    ) -> cart_service_pb2.ApplyPromotionsResponse:
+        """The cart with promotions, and what became of codes."""
+        return await self.carts.ApplyPromotions(
+            cart_service_pb2.ApplyPromotionsRequest(cart=wanted, codes=codes),
+            metadata=metadata(principal),
         )
 
     async def quote(

@@ -6,12 +6,22 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
+from maitred.orders.v1 import promotion_pb2
 
 from services.chassis.data.postgres import Connection
 from tests.integration.orders.serving import OrdersClient, guest, looking
 from tests.support.servers import MigratedDatabase
 
-TABLES = ("catalogs", "quotes", "orders", "order_lines", "idempotency_keys")
+TABLES = (
+    "catalogs",
+    "promotions",
+    "promotion_versions",
+    "quotes",
+    "orders",
+    "order_lines",
+    "order_discounts",
+    "idempotency_keys",
+)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -24,6 +34,14 @@ async def app(database: MigratedDatabase) -> AsyncIterator[Connection]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def filled(client: OrdersClient, tenant_id: UUID) -> UUID:
     """A tenant with rows in every table."""
+    await client.promote(
+        tenant_id,
+        promotion_pb2.Promotion(
+            promotion_id="all",
+            display_name="Open house",
+            percentage=promotion_pb2.PercentageTerms(percent=10),
+        ),
+    )
     await client.order(guest(tenant_id))
     return tenant_id
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import protovalidate
 from google.protobuf import json_format
 from maitred.events.v1 import order_event_pb2
-from maitred.orders.v1 import order_pb2
+from maitred.orders.v1 import cart_pb2, order_pb2
 
 from services.orders.carts.cart import AddOnSelection
 from services.orders.carts.convert import from_cart
@@ -29,7 +29,11 @@ def order(session_id: str = "") -> order_pb2.Order:
         status=order_pb2.ORDER_STATUS_PLACED,
         lines=priced.lines,
         order_choices=priced.order_choices,
-        total_minor=priced.total_minor,
+        subtotal_minor=priced.total_minor,
+        discounts=[cart_pb2.Discount(promotion_id="lunch", reason="For Anna.", amount_minor=350)],
+        total_minor=priced.total_minor - 350,
+        decision_id="dec_" + "3" * 32,
+        recommendation_ids=["rec_" + "4" * 32],
         currency_code="EUR",
         session_id=session_id,
         transaction_id="abc",
@@ -75,7 +79,8 @@ def test_it_tells_ids_and_amounts_and_no_words() -> None:
     assert "Anna" not in payload
     assert "Pizza" not in payload
     data = json.loads(payload)["data"]
-    assert data["totals"]["total_minor"] == str(2 * (1100 + 180) + 350)
+    assert data["totals"] == {"subtotal_minor": "2910", "total_minor": "2560"}
+    assert data["discounts"] == [{"promotion_id": "lunch", "amount_minor": "350"}]
     assert data["order_choices"] == {"way": "delivery"}
 
 

@@ -1,0 +1,36 @@
+"""What promotions do to a cart: lines that take something off, and codes that bring nothing."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """What one promotion takes off, above 0 minor units, and why in one sentence.
+
+    `line_id` is the line it is about; empty for a bundle of several, or the whole cart.
+    """
+
+    promotion_id: str
+    name: str
+    reason: str
+    amount: int
+    line_id: str = ""
+
+
+class CodeProblem(Enum):
+    """Why a code brings nothing."""
+
+    UNKNOWN = "unknown"
+    NOT_NOW = "not_now"
+    CART_DOES_NOT_QUALIFY = "cart_does_not_qualify"
+    OUTDONE = "outdone"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRefusal:
+    """A code that brings nothing, as given, and why in one sentence for the guest."""
+
+    code: str
+    problem: CodeProblem
+    reason: str

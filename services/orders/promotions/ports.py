@@ -1,0 +1,9 @@
+"""What other rooms are given of this one."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+from services.orders.promotions.promotion import Promotion
+
+CurrentPromotions = Callable[[UUID], Awaitable[Sequence[Promotion]]]
+"""Reads all promotions a tenant has now."""

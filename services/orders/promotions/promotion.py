@@ -1,0 +1,147 @@
+"""A promotion as a value: what it takes off, of what, and when.
+
+Amounts are integers in the minor unit of the catalog's currency; days and hours are local ones.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """These products, and those under these headings of the catalog."""
+
+    product_ids: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is named, which means the whole order."""
+        return not self.product_ids and not self.categories
+
+    def covers(self, product_id: str, category: str) -> bool:
+        """Whether a product is named, or its heading is."""
+        return product_id in self.product_ids or category in self.categories
+
+
+@dataclass(frozen=True, slots=True)
+class Percentage:
+    """A share of a price, 1 to 100 per cent."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """An amount off each thing in scope, or once off the whole order."""
+
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class BundlePart:
+    """So many of any of these."""
+
+    scope: Scope
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Things bought together: for `price`, or for `amount_off` less where there is no price.
+
+    A price is for the products alone; options and extras are paid beside.
+    """
+
+    parts: tuple[BundlePart, ...]
+    price: int | None = None
+    amount_off: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HappyHour:
+    """A share of a price from `start` to before `end`.
+
+    `weekdays` count from Monday, 1; none named means every day. One that ends before it begins
+    goes on past midnight and belongs to the day it began.
+    """
+
+    percent: int
+    start: time
+    end: time
+    weekdays: frozenset[int] = frozenset()
+
+    def begun_on(self, local: datetime) -> date | None:
+        """The day on which it began, if it is on at this local time."""
+        clock, day = local.time(), local.date()
+        if self.start < self.end:
+            begun = day if self.start <= clock < self.end else None
+        elif clock >= self.start:
+            begun = day
+        else:
+            begun = day - ONE_DAY if clock < self.end else None
+        if begun is None or (self.weekdays and begun.isoweekday() not in self.weekdays):
+            return None
+        return begun
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A share or an amount for those who know a code, which is in capitals."""
+
+    code: str
+    off: Percentage | Amount
+
+
+Terms = Percentage | Amount | Bundle | HappyHour | Code
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What is offered from `first_day` to `last_day`, both in it; None is no bound.
+
+    `minimum_subtotal` is the least an order comes to before discounts.
+    """
+
+    id: str
+    name: str
+    terms: Terms
+    scope: Scope = Scope()
+    minimum_subtotal: int = 0
+    first_day: date | None = None
+    last_day: date | None = None
+
+    @property
+    def off(self) -> Percentage | Amount | None:
+        """What it takes off a line or the order; None for a bundle."""
+        match self.terms:
+            case Bundle():
+                return None
+            case HappyHour(percent=percent):
+                return Percentage(percent)
+            case Code(off=off):
+                return off
+            case terms:
+                return terms
+
+    @property
+    def code(self) -> str:
+        """The code that unlocks it; empty if it needs none."""
+        return self.terms.code if isinstance(self.terms, Code) else ""
+
+    def is_on(self, local: datetime) -> bool:
+        """Whether it is on at this local time."""
+        day: date | None = local.date()
+        if isinstance(self.terms, HappyHour):
+            day = self.terms.begun_on(local)
+        return day is not None and not self.is_ahead(day) and not self.is_over(day)
+
+    def is_ahead(self, day: date) -> bool:
+        """Whether it has yet to begin on this day."""
+        return self.first_day is not None and day < self.first_day
+
+    def is_over(self, day: date) -> bool:
+        """Whether it has ended before this day."""
+        return self.last_day is not None and day > self.last_day

@@ -1,0 +1,72 @@
+"""The promotions of all tenants: a row each, kept in memory by the tenant's version."""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from services.chassis.data.idempotency import Answer, IdempotencyKeys, Scope
+from services.chassis.data.postgres import Connection, Database, Queries
+from services.orders.newest import Newest
+from services.orders.promotions.offers import Change, Offers, offers_of
+from services.orders.promotions.promotion import Promotion
+
+_QUERIES = Queries.load(__package__)
+
+
+class PromotionStore:
+    """Reads and changes promotions.
+
+    A read asks the database for the version, so every replica sees a change at once; documents
+    cross the wire, and are decoded, only when the version is new here.
+    """
+
+    def __init__(
+        self, database: Database, keys: IdempotencyKeys, decode: Callable[[bytes], Promotion]
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._decode = decode
+        self._offers = Newest[Offers]()
+
+    async def current(self, tenant_id: UUID) -> Offers:
+        """The tenant's promotions as they are now."""
+        known = self._offers.of(tenant_id)
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                _QUERIES.read_promotions, tenant_id, known.version if known else 0
+            )
+        version, documents = (row["version"], row["documents"]) if row else (0, ())
+        if known is None or known.version != version:
+            known = offers_of(version, documents, self._decode)
+        return self._offers.keep(tenant_id, known)
+
+    async def promotions(self, tenant_id: UUID) -> Sequence[Promotion]:
+        """The same, as `ports.CurrentPromotions`."""
+        return tuple((await self.current(tenant_id)).promotions.values())
+
+    async def change(
+        self, scope: Scope, request: bytes, decide: Callable[[Offers], Change]
+    ) -> Answer:
+        """Changes one promotion, once for the scope's key and one change after the other.
+
+        Args:
+            scope: whose tenant, and the key.
+            request: what the key stands for.
+            decide: given all promotions as they are; returns the change or raises a Failure.
+
+        Raises:
+            Failure: of `decide`; FAILED_PRECONDITION IDEMPOTENCY_KEY_REUSED, ABORTED
+                REQUEST_IN_PROGRESS.
+        """
+
+        async def work(connection: Connection) -> bytes:
+            version = await connection.fetchval(_QUERIES.next_version, scope.tenant_id)
+            rows = await connection.fetch(_QUERIES.list_documents, scope.tenant_id)
+            change = decide(offers_of(version, [row["document"] for row in rows], self._decode))
+            where = scope.tenant_id, change.promotion_id
+            if change.document is None:
+                await connection.execute(_QUERIES.delete_promotion, *where)
+            else:
+                await connection.execute(_QUERIES.put_promotion, *where, change.document)
+            return change.answer
+
+        return await self._keys.run_once(scope, request, work)

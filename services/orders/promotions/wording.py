@@ -1,0 +1,117 @@
+"""Why something is off, and why a code is not, in one sentence."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+
+from services.orders.promotions.bill import Bill, Item
+from services.orders.promotions.bundles import Sets
+from services.orders.promotions.promotion import (
+    Amount,
+    Bundle,
+    HappyHour,
+    Percentage,
+    Promotion,
+)
+
+_MINOR_UNITS = {"JPY": 0, "KRW": 0, "BHD": 3, "KWD": 3, "TND": 3}
+_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
+_DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+
+
+def line_reason(promotion: Promotion, off: Percentage | Amount, item: Item, currency: str) -> str:
+    """Why a promotion takes something off one line."""
+    things = f"{item.quantity} × {item.name}"
+    if isinstance(off, Amount):
+        each = "each of " if item.quantity > 1 else ""
+        what = f"{money(min(off.amount, item.unit_price), currency)} off {each}{things}"
+    else:
+        what = f"{off.percent}% off {things}"
+    return f"{what}{_conditions(promotion, currency)}."
+
+
+def order_reason(promotion: Promotion, off: Percentage | Amount, currency: str) -> str:
+    """Why a promotion takes something off the whole order."""
+    much = money(off.amount, currency) if isinstance(off, Amount) else f"{off.percent}%"
+    return f"{much} off the whole order{_conditions(promotion, currency)}."
+
+
+def bundle_reason(promotion: Promotion, bundle: Bundle, sets: Sets, bill: Bill) -> str:
+    """Why a bundle takes something off the lines it is made of."""
+    counted = Counter[str]()
+    for item in bill.items:
+        counted[item.name] += sets.units.get(item.line_id, 0)
+    things = _join([f"{number} × {name}" for name, number in counted.items() if number])
+    if bundle.price is not None:
+        what = f"{things} together for {money(bundle.price * sets.times, bill.currency)}"
+    else:
+        what = f"{money(bundle.amount_off * sets.times, bill.currency)} off {things} together"
+    return f"{what}{_conditions(promotion, bill.currency)}."
+
+
+def unknown(code: str) -> str:
+    """Say that there is no such code."""
+    return f"There is no code {code}."
+
+
+def not_now(code: str, first_day: date | None, last_day: date | None) -> str:
+    """Say when a code is valid."""
+    since = f" from {_day(first_day)}" if first_day else ""
+    until = f" until {_day(last_day)}" if last_day else ""
+    return f"The code {code} is only valid{since}{until}."
+
+
+def too_little(code: str, minimum: int, currency: str) -> str:
+    """Say what an order has to come to."""
+    return f"The code {code} is for orders of {money(minimum, currency)} or more."
+
+
+def nothing_for(code: str) -> str:
+    """Say that the cart has nothing a code is for."""
+    return f"There is nothing in the order that the code {code} is for."
+
+
+def outdone(code: str, names: Sequence[str]) -> str:
+    """Say which promotions a code adds nothing to."""
+    return f"The code {code} adds nothing to {_join(names)}."
+
+
+def too_many(code: str, most: int) -> str:
+    """Say that a cart is full of codes."""
+    return f"An order takes {most} codes at most, so {code} is left out."
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount for people, such as €3.80."""
+    digits = _MINOR_UNITS.get(currency, 2)
+    whole, part = divmod(minor, 10**digits)
+    amount = f"{whole}.{part:0{digits}}" if digits else str(whole)
+    symbol = _SYMBOLS.get(currency)
+    return f"{symbol}{amount}" if symbol else f"{amount} {currency}"
+
+
+def _conditions(promotion: Promotion, currency: str) -> str:
+    said = ""
+    if isinstance(promotion.terms, HappyHour):
+        said += f", {_hours(promotion.terms)}"
+    if promotion.code:
+        said += f" with the code {promotion.code}"
+    if promotion.minimum_subtotal:
+        said += f", for orders of {money(promotion.minimum_subtotal, currency)} or more"
+    return said
+
+
+def _hours(hours: HappyHour) -> str:
+    days = _join([_DAYS[day - 1] for day in sorted(hours.weekdays)])
+    on = f" on {days}" if 0 < len(hours.weekdays) < len(_DAYS) else ""
+    return f"{hours.start:%H:%M} to {hours.end:%H:%M}{on}"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _join(names: Sequence[str]) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"

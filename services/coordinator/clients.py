@@ -1,6 +1,6 @@
 """Orders, as the tools need it, over gRPC and in the caller's name."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -21,7 +21,16 @@ from services.chassis.rpc.errors import Failure, from_rpc_error
 from services.coordinator import convert
 from services.coordinator.sessions.cart import Cart, Focus
 from services.coordinator.sessions.turn import PlacedOrder
-from services.coordinator.tools.ports import CartRejected, Quote, QuoteExpired, Reading, SoldOut
+from services.coordinator.tools.ports import (
+    CartRejected,
+    CodeRefusal,
+    Origin,
+    Promoted,
+    Quote,
+    QuoteExpired,
+    Reading,
+    SoldOut,
+)
 
 _MATCHES = 8
 _LONGEST_QUERY = 200
@@ -72,10 +81,23 @@ class OrdersClient:
         quote = response.quote
         return Quote(quote.quote_id, convert.cart_of(quote.cart), quote.order_id)
 
-    async def place(self, quote_id: str, request_id: str, session_id: str) -> PlacedOrder:
+    async def apply(self, cart: Cart, codes: Sequence[str]) -> Promoted:
+        """As `Orders.apply`."""
+        request = cart_service_pb2.ApplyPromotionsRequest(
+            cart=convert.cart_message(cart), codes=codes
+        )
+        response = await _answered(self._carts.ApplyPromotions(request))
+        refusals = [CodeRefusal(refusal.code, refusal.reason) for refusal in response.refusals]
+        return Promoted(convert.cart_of(response.cart), tuple(refusals))
+
+    async def place(self, quote_id: str, request_id: str, origin: Origin) -> PlacedOrder:
         """As `Orders.place`."""
         request = order_service_pb2.PlaceOrderRequest(
-            quote_id=quote_id, request_id=request_id, session_id=session_id
+            quote_id=quote_id,
+            request_id=request_id,
+            session_id=origin.session_id,
+            decision_id=origin.decision_id,
+            recommendation_ids=origin.recommendation_ids,
         )
         response = await _answered(self._orders.PlaceOrder(request))
         return convert.placed_order_of(response.order)

@@ -21,6 +21,9 @@ class CoordinatorConfig(ProcessConfig):
         sensitive=True,
     )
     orders_address: str = peer("orders", "ipv4:127.0.0.1:7102")
+    bandit_address: str = peer("bandit", "ipv4:127.0.0.1:7103")
+    learning_address: str = peer("learning", "ipv4:127.0.0.1:7104")
+    retrieval_address: str = peer("retrieval", "ipv4:127.0.0.1:7105")
     openai_api_base: str = setting(
         "",
         "Base address of an OpenAI-compatible API, such as `https://api.example.com/v1`, whose "

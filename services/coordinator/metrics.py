@@ -43,6 +43,12 @@ class CoordinatorMetrics:
             ("route", "profile"),
             registry=registry,
         )
+        self.bandit_decisions = Counter(
+            "coordinator_bandit_decisions_total",
+            "Decisions of the bandit on who serves, by policy and the arm it chose.",
+            ("policy", "arm"),
+            registry=registry,
+        )
         self.model_duration = Histogram(
             "gen_ai_client_operation_duration_seconds",
             "Time a model took to complete; error_type is empty where it did.",
@@ -98,14 +104,16 @@ def record_node_execution(
     return decorate
 
 
-def record_routing_decision(metrics: CoordinatorMetrics, profile: str) -> Callable[[Route], Route]:
-    """Counts each edge taken, by its label, for a serving profile."""
+def record_routing_decision(
+    metrics: CoordinatorMetrics, profile_of: Callable[[P], str]
+) -> Callable[[Route[P]], Route[P]]:
+    """Counts each edge taken, by its label and the profile that serves then."""
 
-    def decorate(route: Route) -> Route:
+    def decorate(route: Route[P]) -> Route[P]:
         @functools.wraps(route)
-        def recorded(node: Node, label: str) -> str:
-            target = route(node, label)
-            metrics.routing_decisions.labels(label, profile).inc()
+        def recorded(node: Node, outcome: Outcome[P]) -> str:
+            target = route(node, outcome)
+            metrics.routing_decisions.labels(outcome.label, profile_of(outcome.state)).inc()
             return target
 
         return recorded

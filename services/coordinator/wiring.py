@@ -1,16 +1,19 @@
 """The coordinator's composition root."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.chassis.data.expiry import Expiry
 from services.chassis.data.idempotency import IdempotencyKeys, delete_expired_keys
-from services.chassis.data.ids import IdFactory
+from services.chassis.data.ids import IdFactory, to_id
 from services.chassis.data.migrate import check_schema
 from services.chassis.data.outbox import OutboxNotifier
 from services.chassis.data.pages import PageTokens
 from services.chassis.run.lifecycle import Component, Loop, Resources
-from services.coordinator.agents.profile import Profile, profile_of, system_prompt
+from services.coordinator.agents.profile import Profile, arm_id, profile_of
+from services.coordinator.agents.service import AgentService
+from services.coordinator.agents.store import AgentStore
 from services.coordinator.clients import OrdersClient
 from services.coordinator.config import CoordinatorConfig
 from services.coordinator.documents import packaged_document
@@ -28,22 +31,31 @@ from services.coordinator.models.local.approval import approves
 from services.coordinator.models.local.model import LocalModel
 from services.coordinator.models.local.replies import read_back
 from services.coordinator.models.port import ChatModel
+from services.coordinator.routing.clients import POLICY, BanditClient, TrustClient
+from services.coordinator.routing.router import Router
+from services.coordinator.routing.sentiment import Sentiment
+from services.coordinator.routing.trust import KnownTrust
 from services.coordinator.sessions.conversation import Conversations, TurnRules
-from services.coordinator.sessions.nodes import NODE_LABELS, TurnNodes
+from services.coordinator.sessions.nodes import NODE_LABELS, Staff, TurnNodes
 from services.coordinator.sessions.ports import Begun
 from services.coordinator.sessions.progress import Progress
 from services.coordinator.sessions.service import ChatService, SessionService
 from services.coordinator.sessions.store import SessionStore
 from services.coordinator.sessions.stream import Listener
+from services.coordinator.tools.clients import RetrievalClient
 from services.coordinator.tools.confirm import Confirm
 from services.coordinator.tools.guard import Consent
+from services.coordinator.tools.knowledge import SearchKnowledgeBase
 from services.coordinator.tools.menu import RetrieveMenu
+from services.coordinator.tools.promos import ApplyPromos
+from services.coordinator.tools.suggest import SuggestProduct
 from services.coordinator.tools.tool import Tool
 from services.coordinator.tools.update_cart import UpdateCart
 from services.coordinator.workflows.document import workflow_of
 from services.coordinator.workflows.engine import Engine, follow_edge
 from services.coordinator.workflows.graph import Vocabulary, Workflow, validated
 
+_AGENTS = ("guide", "host", "seller")
 _HOSTED_MODEL = "gpt-4o-mini"
 
 
@@ -64,17 +76,41 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
     metrics = CoordinatorMetrics(resources.telemetry.registry)
     model = talking_model(config, resources, metrics)
     orders = OrdersClient(resources.peers.channel("orders"))
+    agents = AgentStore(database, resources.clock)
     confirm = Confirm(orders, read_back)
     tools: dict[str, Tool] = {
         tool.offer.name: tool
-        for tool in (RetrieveMenu(orders), UpdateCart(orders, read_back), confirm)
+        for tool in (
+            RetrieveMenu(orders),
+            UpdateCart(orders, read_back),
+            SuggestProduct(orders, agents),
+            ApplyPromos(orders, read_back),
+            SearchKnowledgeBase(RetrievalClient(resources.peers.channel("retrieval"))),
+            confirm,
+        )
     }
-    profile = profile_of(packaged_document("services.coordinator.agents", "host.yaml"))
-    workflow = packaged_workflow(tools, profile)
+    profiles = packaged_profiles()
+    workflow = packaged_workflow(tools, profiles)
+    staff = Staff(
+        {profile.agent: profile for profile in profiles},
+        next(profile for profile in profiles if profile.name == workflow.profile),
+    )
+    arms = {arm_id(profile, workflow.label, model.name): profile for profile in profiles}
     notifier = OutboxNotifier(config.database_url)
     store = SessionStore(database, resources.clock, new_id, notifier.committed)
+    is_tracked = config.learning_enabled and config.learning_tracking
+    engines = TurnEngines(
+        workflow,
+        staff,
+        router(config, resources, metrics, staff, arms),
+        (lambda: to_id("rec", new_id())) if is_tracked else None,
+        model,
+        tools,
+        store,
+        metrics,
+    )
     rules = TurnRules(
-        engine_of=TurnEngines(workflow, profile, model, tools, store, metrics).of,
+        engine_of=engines.of,
         read_back=read_back,
         find_placed=confirm.find_placed,
         model_name=model.name,
@@ -106,6 +142,7 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
         servicers=(
             ChatService(conversations, new_id, expiry.served).binding,
             SessionService(store, keys, PageTokens(config.page_token_key)).binding,
+            AgentService(agents, arms).binding,
             feedback.binding,
         ),
         loops=(
@@ -143,11 +180,42 @@ def talking_model(
     return ObservedModel(hosted, metrics, tracer, is_external=True)
 
 
-def packaged_workflow(tools: Mapping[str, Tool], profile: Profile) -> Workflow:
+def router(
+    config: CoordinatorConfig,
+    resources: Resources,
+    metrics: CoordinatorMetrics,
+    staff: Staff,
+    arms: Mapping[str, Profile],
+) -> Router:
+    """Decides who serves; by the bandit, unless routing is switched off."""
+    peers = resources.peers
+    agents = {arm: profile.agent for arm, profile in arms.items()}
+    is_on = config.learning_enabled and config.learning_routing
+    return Router(
+        agents=agents,
+        fallback=staff.fallback.agent,
+        bandit=BanditClient(peers.channel("bandit")) if is_on else None,
+        trust=KnownTrust(
+            TrustClient(peers.channel("learning")), sorted(agents.values()), time.monotonic
+        ),
+        decided=lambda arm: metrics.bandit_decisions.labels(POLICY, arm).inc(),
+        sentiment=Sentiment().of,
+    )
+
+
+def packaged_profiles() -> Sequence[Profile]:
+    """The agents that are shipped. Raises InvalidProfile."""
+    return [
+        profile_of(packaged_document("services.coordinator.agents", f"{name}.yaml"))
+        for name in _AGENTS
+    ]
+
+
+def packaged_workflow(tools: Mapping[str, Tool], profiles: Sequence[Profile]) -> Workflow:
     """The workflow that is shipped, validated. Raises InvalidWorkflow."""
     document = packaged_document("services.coordinator.workflows", "take_order.yaml")
-    vocabulary = Vocabulary(NODE_LABELS, frozenset(tools), frozenset({profile.name}))
-    return validated(workflow_of(document), vocabulary)
+    names = frozenset(profile.name for profile in profiles)
+    return validated(workflow_of(document), Vocabulary(NODE_LABELS, frozenset(tools), names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +223,9 @@ class TurnEngines:
     """Binds the workflow to turns."""
 
     workflow: Workflow
-    profile: Profile
+    staff: Staff
+    router: Router
+    new_recommendation: Callable[[], str] | None
     model: ChatModel
     tools: Mapping[str, Tool]
     store: SessionStore
@@ -167,7 +237,9 @@ class TurnEngines:
         nodes = TurnNodes(
             begun=begun,
             consent=Consent(begun.read_back, approved),
-            system_prompt=system_prompt(self.profile),
+            staff=self.staff,
+            decide=self.router.decide,
+            new_recommendation=self.new_recommendation,
             model=self.model,
             tools=self.tools,
             store=self.store,
@@ -176,6 +248,13 @@ class TurnEngines:
         recorded = record_node_execution(self.metrics)
         return Engine(
             self.workflow,
-            {"model": recorded(nodes.converse), "tools": recorded(nodes.serve)},
-            record_routing_decision(self.metrics, self.profile.name)(follow_edge),
+            {
+                "route": recorded(nodes.route),
+                "model": recorded(nodes.converse),
+                "tools": recorded(nodes.serve),
+            },
+            record_routing_decision(self.metrics, self._profile)(follow_edge),
         )
+
+    def _profile(self, progress: Progress) -> str:
+        return self.staff.serving(progress).name

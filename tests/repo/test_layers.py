@@ -18,6 +18,14 @@ OUTWARD = EDGES | {"wiring.py", "config.py", "store.py", "jobs.py"}
 ADAPTERS: dict[str, set[str]] = {
     "services/coordinator/documents.py": {"yaml"},
     "services/coordinator/metrics.py": {"opentelemetry", "prometheus_client"},
+    "services/learning/metrics.py": {"prometheus_client"},
+    "services/retrieval/documents/jobs.py": {"structlog"},
+    "services/retrieval/embedding.py": {"safetensors", "tokenizers"},
+    "services/retrieval/metrics.py": {"prometheus_client"},
+    "services/retrieval/search/dense.py": {"faiss"},
+    "services/retrieval/search/replicas.py": {"structlog"},
+    "services/retrieval/search/sparse.py": {"tantivy"},
+    "services/coordinator/routing/sentiment.py": {"vaderSentiment"},
     "services/coordinator/models/openai/model.py": {"openai"},
 }
 THIRD_PARTIES = {

@@ -9,6 +9,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from services.coordinator.agents.profile import Behaviour
+
 Json = Any
 """A value of JSON: None, bool, int, float, str, list or dict of them."""
 
@@ -63,11 +65,13 @@ class ModelRequest:
         messages: oldest first, ending with the guest's message or with tools' answers.
         tools: what may be called.
         memory: what the model asked to remember in this conversation, JSON; empty at first.
+        behaviour: how to serve, for a model that needs no words to be told.
     """
 
     messages: tuple[Message, ...]
     tools: tuple[ToolOffer, ...]
     memory: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
+    behaviour: Behaviour = field(default_factory=Behaviour)
 
 
 @dataclass(frozen=True, slots=True)

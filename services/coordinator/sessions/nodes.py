@@ -1,10 +1,14 @@
-"""What the nodes of a workflow do in a turn: `model` converses, `tools` serves it."""
+"""What the nodes of a workflow do in a turn.
+
+`route` settles who serves, `model` converses, `tools` serves it.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from services.coordinator.agents.profile import Profile, system_prompt
 from services.coordinator.models.port import (
     CallDelta,
     ChatModel,
@@ -19,16 +23,25 @@ from services.coordinator.models.port import (
 from services.coordinator.sessions.cart import is_alike
 from services.coordinator.sessions.ports import Begun, ToolRecord, TurnStore
 from services.coordinator.sessions.progress import Checkpoint, Progress
+from services.coordinator.sessions.serving import (
+    MOST_REMEMBERED,
+    Recommendation,
+    RecommendationKind,
+    Serving,
+)
 from services.coordinator.sessions.stream import (
     CartChanged,
+    Cited,
     Listener,
     ListenerGone,
     OrderPlaced,
     TextSaid,
     ToolCalled,
 )
+from services.coordinator.sessions.telling import newly_cited, newly_offered, sureness
 from services.coordinator.sessions.turn import CallKey
 from services.coordinator.tools.guard import Consent
+from services.coordinator.tools.suggest import SUGGEST_PRODUCT
 from services.coordinator.tools.tool import (
     Effect,
     InvalidArguments,
@@ -40,6 +53,7 @@ from services.coordinator.workflows.engine import Outcome, Position
 from services.coordinator.workflows.graph import Node
 
 NODE_LABELS: Mapping[str, frozenset[str]] = {
+    "route": frozenset({"ranked", "fallback", "kept"}),
     "model": frozenset({"answered", "called"}),
     "tools": frozenset({"served", "placed", "refused"}),
 }
@@ -47,16 +61,54 @@ NODE_LABELS: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Staff:
+    """The agents there are, by name; `fallback` stands in for one that is gone."""
+
+    profiles: Mapping[str, Profile]
+    fallback: Profile
+
+    def serving(self, progress: Progress) -> Profile:
+        """Who serves the guest."""
+        serving = progress.dialogue.serving
+        return self.fallback if serving is None else self.named(serving.agent_id)
+
+    def named(self, agent_id: str) -> Profile:
+        """The agent of that name."""
+        return self.profiles.get(agent_id, self.fallback)
+
+
+@dataclass(frozen=True, slots=True)
 class TurnNodes:
-    """The nodes of one turn."""
+    """The nodes of one turn.
+
+    Attributes:
+        decide: who is to serve from this turn on.
+        new_recommendation: makes ids of recommendations; None where they are not tracked.
+    """
 
     begun: Begun
     consent: Consent
-    system_prompt: str
+    staff: Staff
+    decide: Callable[[Begun], Awaitable[Serving]]
+    new_recommendation: Callable[[], str] | None
     model: ChatModel
     tools: Mapping[str, Tool]
     store: TurnStore
     listener: Listener
+
+    async def route(self, node: Node, position: Position, progress: Progress) -> Outcome[Progress]:
+        """Settles who serves, unless that is settled: then it ends in `kept`.
+
+        Ends in `ranked` if a decision chose, `fallback` where none was made.
+        """
+        if progress.dialogue.serving is not None:
+            return Outcome("kept", progress)
+        serving = await self.decide(self.begun)
+        settled = replace(progress, dialogue=replace(progress.dialogue, serving=serving))
+        settled = self._recommended(
+            settled, RecommendationKind.SERVE, confidence=serving.probability
+        )
+        return Outcome("ranked" if serving.decision_id else "fallback", settled)
 
     async def converse(
         self, node: Node, position: Position, progress: Progress
@@ -86,6 +138,7 @@ class TurnNodes:
             dialogue=dialogue,
             usage=usage,
         )
+        after = await self._told(after, text)
         return Outcome("called" if calls else "answered", after)
 
     async def serve(self, node: Node, position: Position, progress: Progress) -> Outcome[Progress]:
@@ -108,6 +161,45 @@ class TurnNodes:
                 label = "refused"
         return Outcome(label, progress)
 
+    async def _told(self, progress: Progress, text: str) -> Progress:
+        """After a completion: with the documents it cites and the products it offers."""
+        if passages := newly_cited(progress, text):
+            citations = tuple(passage.citation for passage in passages)
+            for citation in citations:
+                await self.listener.say(Cited(citation))
+            progress = replace(progress, citations=(*progress.citations, *citations))
+            progress = self._recommended(
+                progress, RecommendationKind.ANSWER, confidence=sureness(passages)
+            )
+        for offer in newly_offered(progress, text):
+            progress = _offered(progress, offer.product_id)
+            progress = self._recommended(
+                progress, RecommendationKind.UPSELL, (offer.product_id,), offer.confidence
+            )
+        return progress
+
+    def _recommended(
+        self,
+        progress: Progress,
+        kind: RecommendationKind,
+        product_ids: tuple[str, ...] = (),
+        confidence: float = 1.0,
+    ) -> Progress:
+        if self.new_recommendation is None:
+            return progress
+        sure = min(max(confidence, 0.0), 1.0)
+        made = Recommendation(self.new_recommendation(), kind, product_ids, sure)
+        return progress.recommended(made)
+
+    def _may_call(self, node: Node, progress: Progress) -> tuple[str, ...]:
+        """The node's tools, less the one for offers where nothing may be offered any more."""
+        serving = progress.dialogue.serving
+        offered = len(serving.offered) if serving else 0
+        behaviour = self.staff.serving(progress).behaviour
+        if behaviour.may_offer(offered) and not progress.suggestions:
+            return node.tools
+        return tuple(name for name in node.tools if name != SUGGEST_PRODUCT)
+
     def _request(self, node: Node, progress: Progress) -> ModelRequest:
         said = [
             message
@@ -117,15 +209,17 @@ class TurnNodes:
                 Message(MessageRole.ASSISTANT, exchange.text),
             )
         ]
+        profile = self.staff.serving(progress)
         return ModelRequest(
             messages=(
-                Message(MessageRole.SYSTEM, self.system_prompt),
+                Message(MessageRole.SYSTEM, system_prompt(profile)),
                 *said,
                 Message(MessageRole.USER, self.begun.turn.user_text),
                 *progress.messages,
             ),
-            tools=tuple(self.tools[name].offer for name in node.tools),
+            tools=tuple(self.tools[name].offer for name in self._may_call(node, progress)),
             memory=progress.dialogue.memory,
+            behaviour=profile.behaviour,
         )
 
     async def _answer(
@@ -134,13 +228,17 @@ class TurnNodes:
         key = CallKey(self.begun.turn.turn_id, node.node_id, progress.calls.get(node.node_id, 0))
         situation = Situation(
             key=key,
+            owner=self.begun.lease.owner,
             session_id=self.begun.turn.session_id,
             user_text=self.begun.turn.user_text,
             consent=self.consent,
             cart=progress.cart,
             focus=progress.dialogue.focus,
+            serving=progress.dialogue.serving,
+            passages=len(progress.passages),
         )
-        tool = self.tools.get(call.name) if call.name in node.tools else None
+        may_call = call.name in self._may_call(node, progress)
+        tool = self.tools.get(call.name) if may_call else None
         if tool is None:
             result = _failed(situation, f"no tool {call.name!r} here")
             return result, _after(progress, node, call, result)
@@ -196,4 +294,18 @@ def _after(progress: Progress, node: Node, call: ToolRequest, result: ToolResult
         cart=result.cart,
         dialogue=replace(progress.dialogue, focus=result.focus),
         order=result.order or progress.order,
+        passages=(*progress.passages, *result.passages),
+        suggestions=progress.suggestions
+        if result.suggestion is None
+        else (*progress.suggestions, result.suggestion),
+    )
+
+
+def _offered(progress: Progress, product_id: str) -> Progress:
+    serving = progress.dialogue.serving
+    if serving is None:
+        return progress
+    offered = (*serving.offered, product_id)[-MOST_REMEMBERED:]
+    return replace(
+        progress, dialogue=replace(progress.dialogue, serving=replace(serving, offered=offered))
     )

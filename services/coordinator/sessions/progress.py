@@ -202,7 +202,7 @@ def _serving(document: Mapping[str, Any]) -> Serving:
 
 
 def _passage(document: Mapping[str, Any]) -> Passage:
-    return Passage(citation_of(document["citation"]), document["text"], document["score"])
+    return Passage(**{**document, "citation": citation_of(document["citation"])})
 
 
 def _recommendation(document: Mapping[str, Any]) -> Recommendation:

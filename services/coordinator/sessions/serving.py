@@ -66,11 +66,16 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What a search of documents found; `score` in [0, 1], `text` to answer from, never obeyed."""
+    """What a search of documents found: `text` to answer from, never obeyed.
+
+    `score` compares it with what else was found, in [0, 1]; `similarity` is the cosine of question
+    and piece, None where it was found by words alone.
+    """
 
     citation: Citation
     text: str
     score: float
+    similarity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from services.coordinator.models.port import ToolOffer
 from services.coordinator.sessions.cart import Cart, Focus, names_of, to_json, without
 from services.coordinator.sessions.turn import CallKey, PlacedOrder
 from services.coordinator.tools.guard import Refusal, asks_for_more, refusal
-from services.coordinator.tools.ports import CartRejected, Orders, QuoteExpired, SoldOut
+from services.coordinator.tools.ports import CartRejected, Orders, Origin, QuoteExpired, SoldOut
 from services.coordinator.tools.tool import Effect, Situation, ToolResult
 
 _OFFER = ToolOffer(
@@ -65,8 +65,8 @@ class Confirm:
         if why := refusal(quote.cart, situation.consent):
             return self._refused(why, quote.cart, situation.focus)
         try:
-            session_id = f"ses_{situation.session_id.hex}"
-            return _placed(await self.orders.place(quote.quote_id, key, session_id), quote.cart)
+            order = await self.orders.place(quote.quote_id, key, _origin(situation))
+            return _placed(order, quote.cart)
         except QuoteExpired:
             return self._refused("quote_expired", quote.cart, situation.focus)
 
@@ -97,6 +97,14 @@ class Confirm:
             "read_back": "" if cart.is_empty else self.read_back(cart),
         }
         return ToolResult(False, content, cart, focus)
+
+
+def _origin(situation: Situation) -> Origin:
+    session_id = f"ses_{situation.session_id.hex}"
+    serving = situation.serving
+    if serving is None:
+        return Origin(session_id)
+    return Origin(session_id, serving.decision_id, serving.recommendation_ids)
 
 
 def _placed(order: PlacedOrder, cart: Cart) -> ToolResult:

@@ -1,10 +1,12 @@
-"""What the tools need of orders, in the coordinator's own terms."""
+"""What the tools need of orders, retrieval and agents, in the coordinator's own terms."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import UUID
 
 from services.coordinator.sessions.cart import Cart, Focus
+from services.coordinator.sessions.serving import Passage
 from services.coordinator.sessions.turn import PlacedOrder
 
 
@@ -32,6 +34,31 @@ class Quote:
     order_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CodeRefusal:
+    """A code that brings nothing, and why in one sentence."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """A cart with the codes that count, and those that do not."""
+
+    cart: Cart
+    refusals: tuple[CodeRefusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an order comes from: ids as orders' contract has them, empty for none."""
+
+    session_id: str
+    decision_id: str = ""
+    recommendation_ids: tuple[str, ...] = ()
+
+
 class SoldOut(RuntimeError):
     """Things in the cart are sold out; `ids` of products, options or extras."""
 
@@ -46,6 +73,26 @@ class CartRejected(RuntimeError):
 
 class QuoteExpired(RuntimeError):
     """The quote held no longer."""
+
+
+class KnowledgeUnavailable(RuntimeError):
+    """The documents cannot be looked into right now."""
+
+
+class Knowledge(Protocol):
+    """The house's documents, on behalf of whoever is being served."""
+
+    async def search(self, query: str, limit: int) -> Sequence[Passage]:
+        """At most `limit` passages, the best first. Raises KnowledgeUnavailable."""
+        ...
+
+
+class AgentSettings(Protocol):
+    """What a tenant set of its agents."""
+
+    async def suggested(self, tenant_id: UUID, agent_id: str) -> Sequence[str]:
+        """Ids of products the agent is to suggest, in order."""
+        ...
 
 
 class Orders(Protocol):
@@ -67,7 +114,11 @@ class Orders(Protocol):
         """A quote for the cart; the same one for the same key. Raises SoldOut, CartRejected."""
         ...
 
-    async def place(self, quote_id: str, request_id: str, session_id: str) -> PlacedOrder:
+    async def apply(self, cart: Cart, codes: Sequence[str]) -> Promoted:
+        """The cart with these codes of promotions. Raises CartRejected."""
+        ...
+
+    async def place(self, quote_id: str, request_id: str, origin: Origin) -> PlacedOrder:
         """The order of a quote; the same one however often. Raises QuoteExpired."""
         ...
 

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from services.coordinator.models.port import ToolOffer
 from services.coordinator.sessions.cart import Cart, Focus
-from services.coordinator.sessions.turn import CallKey, PlacedOrder
+from services.coordinator.sessions.serving import Passage, Serving, Suggestion
+from services.coordinator.sessions.turn import CallKey, Owner, PlacedOrder
 from services.coordinator.tools.guard import Consent
 
 
@@ -27,27 +28,38 @@ class InvalidArguments(ValueError):
 class Situation:
     """What a call finds: the turn it belongs to and the state it may change.
 
-    `is_retry` is true if a call of this key began before and nobody knows how it ended.
+    Attributes:
+        serving: who serves; None before that was decided.
+        passages: how many passages of documents the turn has found before.
+        is_retry: whether a call of this key began before and nobody knows how it ended.
     """
 
     key: CallKey
+    owner: Owner
     session_id: UUID
     user_text: str
     consent: Consent
     cart: Cart
     focus: Focus
+    serving: Serving | None = None
+    passages: int = 0
     is_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a call came to: the answer for the model, JSON, and the state after it."""
+    """What a call came to: the answer for the model, JSON, and the state after it.
+
+    `passages` are those the answer numbers, `suggestion` what it says may be offered.
+    """
 
     ok: bool
     content: Mapping[str, Any]
     cart: Cart
     focus: Focus
     order: PlacedOrder | None = None
+    passages: tuple[Passage, ...] = ()
+    suggestion: Suggestion | None = None
 
 
 class Tool(Protocol):

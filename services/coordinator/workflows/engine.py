@@ -32,13 +32,13 @@ class StepLimitReached(RuntimeError):
 Execute = Callable[[Node, Position, P], Awaitable[Outcome[P]]]
 """Executes a node of one kind on a state."""
 
-Route = Callable[[Node, str], str]
+Route = Callable[[Node, Outcome[P]], str]
 """The node id that an outcome's label leads to."""
 
 
-def follow_edge(node: Node, label: str) -> str:
+def follow_edge(node: Node, outcome: Outcome[P]) -> str:
     """Where the label leads; `END` or a node id. The workflow was validated, so it exists."""
-    return node.routes[label]
+    return node.routes[outcome.label]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Engine(Generic[P]):
 
     workflow: Workflow
     kinds: Mapping[str, Execute[P]]
-    route: Route
+    route: Route[P]
 
     def start(self) -> Position:
         """Where a new run begins."""
@@ -61,5 +61,5 @@ class Engine(Generic[P]):
             node = self.workflow.nodes[position.node_id]
             outcome = await self.kinds[node.kind](node, position, state)
             state = outcome.state
-            position = Position(self.route(node, outcome.label), position.steps + 1)
+            position = Position(self.route(node, outcome), position.steps + 1)
         return state

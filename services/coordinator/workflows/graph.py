@@ -44,6 +44,11 @@ class Workflow:
     max_steps: int
     nodes: Mapping[str, Node]
 
+    @property
+    def label(self) -> str:
+        """`name@version`."""
+        return f"{self.name}@{self.version}"
+
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:

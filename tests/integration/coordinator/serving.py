@@ -160,7 +160,7 @@ class Guest:
 
 
 def coordinator_config(database_url: str, orders_port: int, **settings: Any) -> CoordinatorConfig:
-    """The settings of a coordinator under test, others than these by name."""
+    """The settings of a coordinator under test, others than these by name; it asks no bandit."""
     return CoordinatorConfig(
         listen="127.0.0.1:0",
         admin_listen="127.0.0.1:0",
@@ -169,7 +169,7 @@ def coordinator_config(database_url: str, orders_port: int, **settings: Any) -> 
         mesh_public_keys=KEY.public_pem,
         page_token_key="test",
         drain_delay_s=0.0,
-        **settings,
+        **{"learning_routing": False} | settings,
     )
 
 

@@ -177,6 +177,7 @@ async def coordinator_process(
             "MAITRED_ORDERS_ADDRESS": f"ipv4:127.0.0.1:{orders_port}",
             "MAITRED_MESH_PUBLIC_KEYS": KEY.public_pem,
             "MAITRED_PAGE_TOKEN_KEY": "test",
+            "LEARNING_ROUTING": "false",
         },
         stderr=asyncio.subprocess.DEVNULL,
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -21,10 +21,10 @@ from services.coordinator.sessions.cart import (
     to_json,
     without,
 )
-from services.coordinator.sessions.turn import CallKey, PlacedOrder
+from services.coordinator.sessions.turn import CallKey, Owner, PlacedOrder
 from services.coordinator.tools.confirm import Confirm
 from services.coordinator.tools.guard import Consent, Refusal, asks_for_more, refusal
-from services.coordinator.tools.ports import Quote, QuoteExpired, Reading, SoldOut
+from services.coordinator.tools.ports import Origin, Promoted, Quote, QuoteExpired, Reading, SoldOut
 from services.coordinator.tools.tool import Situation
 
 MILK = Option("milk", "oat", "Oat milk", price_delta_minor=40)
@@ -35,6 +35,7 @@ SPRING = Discount("spring", "Spring week", "10% off 1 × Cake.", 30, "l2")
 CUT = replace(CART, promotion_codes=("SPRING",), discounts=(SPRING,))
 YES = Consent(fingerprint(CART), approved=True)
 KEY = CallKey(UUID(int=1), "serve", 0)
+OWNER = Owner(UUID(int=3), "gst_1")
 
 
 def test_what_was_read_back_and_approved_may_be_ordered() -> None:
@@ -149,7 +150,10 @@ class Kitchen:
             raise outcome
         return Quote("quo_1", self.outcome)
 
-    async def place(self, quote_id: str, request_id: str, session_id: str) -> PlacedOrder:
+    async def apply(self, cart: Cart, codes: Sequence[str]) -> Promoted:
+        return Promoted(cart)
+
+    async def place(self, quote_id: str, request_id: str, origin: Origin) -> PlacedOrder:
         if self.expired:
             raise QuoteExpired
         self.placed.append((quote_id, request_id))
@@ -160,7 +164,7 @@ class Kitchen:
 
 
 def situation(cart: Cart = CART, consent: Consent = YES, text: str = "yes") -> Situation:
-    return Situation(KEY, UUID(int=2), text, consent, cart, Focus())
+    return Situation(KEY, OWNER, UUID(int=2), text, consent, cart, Focus())
 
 
 def confirm(kitchen: Kitchen) -> Confirm:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from services.coordinator.agents.profile import Behaviour, Profile, system_prompt
 from services.coordinator.models.port import (
     CallDelta,
     Delta,
@@ -21,9 +22,10 @@ from services.coordinator.models.port import (
     UsageDelta,
 )
 from services.coordinator.sessions.cart import Cart, CartLine
-from services.coordinator.sessions.nodes import TurnNodes
+from services.coordinator.sessions.nodes import Staff, TurnNodes
 from services.coordinator.sessions.ports import Begun
 from services.coordinator.sessions.progress import Checkpoint, Progress
+from services.coordinator.sessions.serving import Serving
 from services.coordinator.sessions.stream import Listener, ListenerGone
 from services.coordinator.sessions.turn import (
     Dialogue,
@@ -46,6 +48,7 @@ from services.coordinator.tools.tool import (
 from services.coordinator.workflows.engine import Position
 from services.coordinator.workflows.graph import Node
 
+HOST = Profile("host", 1, Behaviour())
 OWNER = Owner(UUID(int=1), "gst_1")
 TURN = Turn(UUID(int=3), UUID(int=2), "key", 2, "a latte", TurnState.RUNNING, datetime.now(UTC))
 LATTES = Cart((CartLine("l1", "latte", 2),))
@@ -117,12 +120,18 @@ def nodes(
     return TurnNodes(
         begun=begun,
         consent=Consent("", approved=False),
-        system_prompt="be brief",
+        staff=Staff({"host": HOST}, HOST),
+        decide=decide,
+        new_recommendation=lambda: "rec_1",
         model=model,
         tools=tools or {"look": Deed("look")},
         store=journal or Journal(),  # type: ignore[arg-type] # only what effects write
         listener=Listener(),
     )
+
+
+async def decide(_begun: Begun) -> Serving:
+    return Serving("host", "dec_1", 0.5)
 
 
 def progress(*calls: ToolRequest) -> Progress:
@@ -136,7 +145,7 @@ async def test_a_model_sees_prompt_history_and_message() -> None:
     outcome = await turn.converse(CONVERSE, AT, progress())
     said = [(message.role, message.content) for message in model.asked[0].messages]
     assert said == [
-        (MessageRole.SYSTEM, "be brief"),
+        (MessageRole.SYSTEM, system_prompt(HOST)),
         (MessageRole.USER, "hello"),
         (MessageRole.ASSISTANT, "Hello!"),
         (MessageRole.USER, "a latte"),

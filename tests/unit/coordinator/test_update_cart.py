@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.coordinator.sessions.cart import Cart, Focus
-from services.coordinator.sessions.turn import CallKey
+from services.coordinator.sessions.turn import CallKey, Owner
 from services.coordinator.tools.guard import Consent
 from services.coordinator.tools.ports import Orders
 from services.coordinator.tools.tool import InvalidArguments, Situation
@@ -15,6 +15,7 @@ from services.coordinator.tools.update_cart import UpdateCart
 NEVER_ASKED = cast("Orders", object())
 SITUATION = Situation(
     key=CallKey(UUID(int=1), "serve", 0),
+    owner=Owner(UUID(int=3), "gst_1"),
     session_id=UUID(int=2),
     user_text="a latte",
     consent=Consent("", approved=False),

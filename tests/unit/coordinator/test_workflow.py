@@ -99,7 +99,7 @@ def test_the_name_of_the_end_is_taken() -> None:
 
 def test_the_workflow_that_is_shipped_is_sound() -> None:
     shipped = workflow_of(packaged_document("services.coordinator.workflows", "take_order.yaml"))
-    tools = frozenset({"retrieve_menu", "update_cart", "confirm"})
+    tools = frozenset({tool for node in shipped.nodes.values() for tool in node.tools})
     vocabulary = Vocabulary(NODE_LABELS, tools, frozenset({shipped.profile}))
     assert validated(shipped, vocabulary).start in shipped.nodes
 
@@ -155,9 +155,9 @@ async def pass_on(_node: Node, _position: Position, count: int) -> Outcome[int]:
 async def test_a_run_follows_the_labels_to_the_end() -> None:
     taken: list[tuple[str, str]] = []
 
-    def remember(node: Node, label: str) -> str:
-        taken.append((node.node_id, label))
-        return follow_edge(node, label)
+    def remember(node: Node, outcome: Outcome[int]) -> str:
+        taken.append((node.node_id, outcome.label))
+        return follow_edge(node, outcome)
 
     graph = workflow(node("a", "ask", yes="b", no=END), node("b", done="a"))
     engine = Engine(graph, {"ask": count_to_three, "act": pass_on}, remember)

@@ -19,7 +19,7 @@ Rendered = Mapping[str, Any]
 
 SECTION: Values = {
     "replicas": 3,
-    "databasePool": 4,
+    "databasePool": 5,
     "resources": {"requests": {"cpu": 1, "ephemeral-storage": "1Gi"}, "limits": {"cpu": "1500m"}},
     "autoscaling": {
         "enabled": True,

@@ -97,6 +97,12 @@ def test_the_chart_makes_no_secret_and_shows_none(default: Sequence[Rendered]) -
         assert "PRIVATE KEY" not in json.dumps(one)
 
 
+def test_secrets_are_looked_for_under_the_names_that_were_said() -> None:
+    said = {one["existingSecret"] for one in EVERYTHING["secrets"].values()}
+    read = {name for one in workloads(render(EVERYTHING)) for name, _ in secrets(one).values()}
+    assert read == said
+
+
 def test_only_the_gateway_is_given_the_key_that_signs(default: Sequence[Rendered]) -> None:
     signing = {
         target

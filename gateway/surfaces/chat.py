@@ -1,9 +1,9 @@
 """`POST /api/v1/sessions/{session_id}/messages`: an answer as it is made, or whole.
 
 With `Accept: text/event-stream` the events are those of ChatResponse — `token`, `tool_call`,
-`cart`, `order`, `usage`, and last `done` or `error`, whose data is a problem document. They carry
-no ids: after a drop the stored turn is read by its request id. Otherwise the answer is one JSON
-object. A failure before the first event is an ordinary problem either way.
+`cart`, `order`, `citation`, `usage`, and last `done` or `error`, whose data is a problem document.
+They carry no ids: after a drop the stored turn is read by its request id. Otherwise the answer is
+one JSON object. A failure before the first event is an ordinary problem either way.
 """
 
 from __future__ import annotations
@@ -31,7 +31,16 @@ from services.chassis.rpc.faults import failure_of
 
 PATH = "/api/v1/sessions/{session_id}/messages"
 # What one JSON object tells of a turn; `order` is null where none was placed.
-ANSWERED = ("session_id", "request_id", "text", "cart", "order", "usage")
+ANSWERED = (
+    "session_id",
+    "request_id",
+    "text",
+    "cart",
+    "order",
+    "citations",
+    "decision_id",
+    "usage",
+)
 _RPC = "/maitred.coordinator.v1.ChatService/Chat"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 

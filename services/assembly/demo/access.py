@@ -12,7 +12,7 @@ class DemoTenant:
     """A demo tenant and the API keys made for it.
 
     Attributes:
-        catalog: hash of the catalog file it was given.
+        catalog: hash of the catalog and the promotions it was given.
     """
 
     slug: str

@@ -8,6 +8,8 @@ from time import monotonic
 from uuid import UUID
 
 from google.protobuf.json_format import Parse
+from grpc import StatusCode
+from grpc.aio import AioRpcError
 from maitred.identity.v1.access_pb2 import ROLE_MANAGER, ROLE_STAFF
 from maitred.identity.v1.access_pb2 import Role as ProtoRole
 from maitred.identity.v1.api_key_service_pb2 import CreateApiKeyRequest
@@ -18,6 +20,13 @@ from maitred.identity.v1.tenant_service_pb2_grpc import TenantServiceStub
 from maitred.orders.v1.catalog_pb2 import Catalog
 from maitred.orders.v1.catalog_service_pb2 import ImportProductsRequest
 from maitred.orders.v1.catalog_service_pb2_grpc import CatalogServiceStub
+from maitred.orders.v1.promotion_pb2 import Promotion
+from maitred.orders.v1.promotion_service_pb2 import (
+    CreatePromotionRequest,
+    ListPromotionsResponse,
+    UpdatePromotionRequest,
+)
+from maitred.orders.v1.promotion_service_pb2_grpc import PromotionServiceStub
 
 from services.assembly.demo.access import DemoTenant
 from services.chassis.rpc.call import Call, use
@@ -25,7 +34,8 @@ from services.chassis.rpc.identity import MeshSigner, Principal, Role
 from services.chassis.rpc.peers import Peers
 
 CATALOGS = Path(__file__).parent / "catalogs"
-# Slug to name; the catalog is the file named like the slug.
+PROMOTIONS = Path(__file__).parent / "promotions"
+# Slug to name; catalog and promotions are the files named like the slug.
 TENANTS = {"coffee-bar": "The Daily Grind", "pizzeria": "Forno Vivo"}
 CALL_S = 30.0
 # Tenants are made for no tenant.
@@ -35,7 +45,7 @@ NO_TENANT = UUID(int=0)
 async def seed(
     peers: Peers, signer: MeshSigner, known: Sequence[DemoTenant]
 ) -> Sequence[DemoTenant]:
-    """Create what is missing: tenants, catalogs, a manager's and a staff key each.
+    """Create what is missing: tenants, catalogs, promotions, a manager's and a staff key each.
 
     Args:
         peers: reaches `gateway` and `orders`.
@@ -57,7 +67,9 @@ class _Seeder:
         gateway = peers.channel("gateway")
         self._tenants = TenantServiceStub(gateway)
         self._keys = ApiKeyServiceStub(gateway)
-        self._catalogs = CatalogServiceStub(peers.channel("orders"))
+        orders = peers.channel("orders")
+        self._catalogs = CatalogServiceStub(orders)
+        self._promotions = PromotionServiceStub(orders)
         self._signer = signer
 
     async def tenants(self) -> dict[str, Tenant]:
@@ -81,14 +93,18 @@ class _Seeder:
         return created.tenant
 
     async def furnish(self, tenant: Tenant, known: DemoTenant | None) -> DemoTenant:
-        text = (CATALOGS / f"{tenant.slug.replace('-', '_')}.json").read_text(encoding="utf-8")
-        catalog = hashlib.sha256(text.encode()).hexdigest()
+        name = f"{tenant.slug.replace('-', '_')}.json"
+        text = (CATALOGS / name).read_text(encoding="utf-8")
+        promotions = (PROMOTIONS / name).read_text(encoding="utf-8")
+        catalog = hashlib.sha256((text + promotions).encode()).hexdigest()
         if known is not None and known.catalog == catalog:
             return known
         with self._as(UUID(tenant.tenant_id), Role.MANAGER):
             await self._catalogs.ImportProducts(
                 ImportProductsRequest(catalog=Parse(text, Catalog()))
             )
+            for promotion in Parse(promotions, ListPromotionsResponse()).promotions:
+                await self._promote(promotion)
             return DemoTenant(
                 slug=tenant.slug,
                 tenant_id=tenant.tenant_id,
@@ -97,6 +113,14 @@ class _Seeder:
                 staff_key=known.staff_key if known else await self._key(ROLE_STAFF),
                 catalog=catalog,
             )
+
+    async def _promote(self, promotion: Promotion) -> None:
+        try:
+            await self._promotions.CreatePromotion(CreatePromotionRequest(promotion=promotion))
+        except AioRpcError as error:
+            if error.code() is not StatusCode.ALREADY_EXISTS:
+                raise
+            await self._promotions.UpdatePromotion(UpdatePromotionRequest(promotion=promotion))
 
     async def _key(self, role: "ProtoRole.ValueType") -> str:
         created = await self._keys.CreateApiKey(

@@ -3,11 +3,14 @@
 import protovalidate
 import pytest
 from google.protobuf import json_format
-from maitred.orders.v1 import catalog_pb2
+from maitred.orders.v1 import catalog_pb2, promotion_service_pb2
 
-from services.assembly.demo.seed import CATALOGS
+from services.assembly.demo.seed import CATALOGS, PROMOTIONS
 from services.orders.catalog.convert import to_catalog
 from services.orders.catalog.model import Catalog, OptionKind
+from services.orders.promotions.checking import check
+from services.orders.promotions.convert import to_promotion
+from services.orders.promotions.promotion import Amount, Bundle, Code, HappyHour, Percentage
 
 NAMES = ("coffee_bar", "pizzeria")
 
@@ -25,6 +28,23 @@ def test_a_demo_menu_shows_every_kind_of_choice(name: str) -> None:
     assert {group.kind for group in catalog.option_groups} == set(OptionKind)
     assert len(catalog.products) >= 25
     assert catalog.order_choices
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_demo_tenant_has_promotions_of_every_kind(name: str) -> None:
+    text = (PROMOTIONS / f"{name}.json").read_text(encoding="utf-8")
+    message = json_format.Parse(text, promotion_service_pb2.ListPromotionsResponse())
+    protovalidate.validate(message)
+    promotions = [to_promotion(promotion) for promotion in message.promotions]
+    for promotion in promotions:
+        check(promotion, [other for other in promotions if other is not promotion], read(name))
+    assert {type(promotion.terms) for promotion in promotions} == {
+        Percentage,
+        Amount,
+        Bundle,
+        HappyHour,
+        Code,
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

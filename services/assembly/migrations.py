@@ -12,11 +12,22 @@ from services.chassis.data.migrate import SchemaMigrations, migrate
 def schemas() -> Mapping[str, SchemaMigrations]:
     """The schema each target owns, by target; the relay's first: others write to its outbox."""
     from gateway.identity.migrations import SCHEMA as IDENTITY
+    from services.bandit.migrations import SCHEMA as BANDIT
     from services.coordinator.migrations import SCHEMA as COORDINATOR
+    from services.learning.migrations import SCHEMA as LEARNING
     from services.orders.migrations import SCHEMA as ORDERS
     from services.relay.migrations import SCHEMA as EVENTS
+    from services.retrieval.migrations import SCHEMA as RETRIEVAL
 
-    return {"relay": EVENTS, "orders": ORDERS, "coordinator": COORDINATOR, "gateway": IDENTITY}
+    return {
+        "relay": EVENTS,
+        "orders": ORDERS,
+        "coordinator": COORDINATOR,
+        "gateway": IDENTITY,
+        "bandit": BANDIT,
+        "learning": LEARNING,
+        "retrieval": RETRIEVAL,
+    }
 
 
 def service_urls(

@@ -20,7 +20,8 @@ from services.retrieval.search.passages import (
 )
 from services.retrieval.search.ports import DenseIndex, SparseIndex, Words
 
-_WORD = re.compile(r"\w+")
+# Shorter ones are parts of too many others.
+_WORD = re.compile(r"\w{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,9 @@ def _words(key: int, entry: _Entry) -> Words:
 def _most_words(passage: Passage, text: str) -> Chunk:
     """The chunk with the most of a question's words; the first of several."""
     wanted = set(_WORD.findall(text.lower()))
-    return max(
-        passage.chunks,
-        key=lambda chunk: len(wanted.intersection(_WORD.findall(passage.quote(chunk).lower()))),
-    )
+
+    def said(chunk: Chunk) -> int:
+        quote = passage.quote(chunk).lower()
+        return sum(word in quote for word in wanted)
+
+    return max(passage.chunks, key=said)

@@ -18,9 +18,8 @@ _YES = re.compile(
     re.IGNORECASE,
 )
 _NO = re.compile(r"^\s*(no|nope|not|wait|actually|cancel)\b", re.IGNORECASE)
-_ASKING = re.compile(
-    r"^\s*(what|how|which|who|where|when|is|are|do|does|can you|tell)\b", re.IGNORECASE
-)
+_ASKING = re.compile(r"^\s*(what|how|which|who|where|when|is|are|do|does|tell)\b", re.IGNORECASE)
+_ONLY_NO = re.compile(r"^\s*(no|nope)\W*$", re.IGNORECASE)
 _ASKED_BACK = "Shall I place the order?"
 
 
@@ -65,14 +64,20 @@ def serve(body: Mapping[str, Any]) -> Completion:
         return _after_confirm(turn)
     if "update_cart" in turn.answers:
         return Completion(_after_update(turn.answers["update_cart"]))
+    if "retrieve_menu" in turn.answers:
+        names = [product["name"] for product in turn.answers["retrieve_menu"]["products"][:5]]
+        return Completion(f"We have {', '.join(names)} and more. {_read_back_in(turn.before)}")
+    return _at_first(turn)
+
+
+def _at_first(turn: Turn) -> Completion:
+    if _ASKED_BACK in turn.before and _ONLY_NO.match(turn.words):
+        return Completion("No problem. What should I change?")
     if _ASKED_BACK in turn.before and _YES.search(turn.words) and not _NO.match(turn.words):
         return call("confirm")
-    if not _ASKING.match(turn.words):
-        return call("update_cart", text=turn.words)
-    if "retrieve_menu" not in turn.answers:
+    if _ASKING.match(turn.words):
         return call("retrieve_menu", query="")
-    names = [product["name"] for product in turn.answers["retrieve_menu"]["products"][:5]]
-    return Completion(f"We have {', '.join(names)} and more. {_read_back_in(turn.before)}")
+    return call("update_cart", text=turn.words)
 
 
 def _after_confirm(turn: Turn) -> Completion:

@@ -81,11 +81,15 @@ class CoordinatorClient:
 
 @dataclass(slots=True)
 class Guest:
-    """A principal, a coordinator to talk to, and the conversation going on."""
+    """A principal, a coordinator to talk to, and the conversation going on.
+
+    Messages carry `token` where there is one, else one that is always fresh.
+    """
 
     coordinator: CoordinatorClient
     principal: Principal
     session_id: str = ""
+    token: str = ""
 
     async def arrive(self, key: str = "") -> session_pb2.Session:
         """Begins a conversation."""
@@ -103,7 +107,9 @@ class Guest:
         request = chat_service_pb2.ChatRequest(
             session_id=self.session_id, text=text, request_id=key or uuid4().hex
         )
-        return self.coordinator.chats.Chat(request, metadata=metadata(self.principal))
+        fresh = metadata(self.principal)
+        given = (("authorization", f"Bearer {self.token}"),)
+        return self.coordinator.chats.Chat(request, metadata=given if self.token else fresh)
 
     async def says(self, text: str, key: str = "") -> Answer:
         """Sends a message and reads the whole answer."""

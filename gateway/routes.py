@@ -22,6 +22,7 @@ from maitred.orders.v1 import (
     cart_service_pb2,
     catalog_service_pb2,
     order_service_pb2,
+    promotion_service_pb2,
     quote_service_pb2,
 )
 from maitred.retrieval.v1 import document_service_pb2, search_service_pb2
@@ -43,6 +44,7 @@ CONTRACTS: Sequence[FileDescriptor] = tuple(
         agent_service_pb2,
         cart_service_pb2,
         catalog_service_pb2,
+        promotion_service_pb2,
         quote_service_pb2,
         order_service_pb2,
         document_service_pb2,

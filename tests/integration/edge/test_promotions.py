@@ -1,0 +1,102 @@
+"""Promotions over REST: managers write them, guests find them in their carts."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.integration.edge.serving import House, Tenant, cart
+
+TEATIME = {
+    "promotion_id": "teatime",
+    "display_name": "Tea time",
+    "happy_hour": {"percent": 20, "start_time": "15:00", "end_time": "17:00",
+                   "weekdays": ["WEEKDAY_MONDAY"]},
+    "scope": {"categories": ["Tea"]},
+}  # fmt: skip
+WELCOME = {
+    "promotion_id": "welcome",
+    "display_name": "Welcome",
+    "code": {"code": "WELCOME", "amount": {"amount_minor": "100"}},
+}
+
+
+async def test_a_manager_writes_reads_changes_and_deletes_promotions(
+    served: House, tenant: Tenant, staff: httpx.AsyncClient
+) -> None:
+    path = "/api/v1/promotions/teatime"
+    async with served.client(tenant.manager_key) as manager:
+        made = await manager.post("/api/v1/promotions", json=TEATIME)
+        assert made.status_code == 200, made.text
+        promotion = made.json()
+        assert promotion["happy_hour"] == TEATIME["happy_hour"]
+        assert (await staff.get(path)).json() == promotion
+        listed = (await staff.get("/api/v1/promotions")).json()
+        assert listed == {"promotions": [promotion], "next_page_token": ""}
+        again = await manager.post("/api/v1/promotions", json=TEATIME)
+        assert (again.status_code, again.json()["reason"]) == (409, "PROMOTION_EXISTS")
+        changed = await manager.put(path, json={**TEATIME, "display_name": "Teatime"})
+        assert (changed.status_code, changed.json()["display_name"]) == (200, "Teatime")
+        assert (await manager.delete(path)).json() == {}
+        gone = await manager.get(path)
+        assert (gone.status_code, gone.json()["reason"]) == (404, "PROMOTION_NOT_FOUND")
+
+
+async def test_staff_change_nothing_and_guests_see_nothing(
+    staff: httpx.AsyncClient, guest: httpx.AsyncClient
+) -> None:
+    assert (await staff.post("/api/v1/promotions", json=TEATIME)).status_code == 403
+    assert (await guest.get("/api/v1/promotions")).status_code == 403
+
+
+async def test_a_promotion_that_makes_no_sense_names_the_field(
+    served: House, tenant: Tenant
+) -> None:
+    async with served.client(tenant.manager_key) as manager:
+        wrong = await manager.post(
+            "/api/v1/promotions", json={**TEATIME, "scope": {"categories": ["Fish"]}}
+        )
+        both = await manager.post(
+            "/api/v1/promotions", json={**TEATIME, "percentage": {"percent": 10}}
+        )
+        none = await manager.post("/api/v1/promotions", json={"promotion_id": "x"})
+    assert (wrong.status_code, wrong.json()["reason"]) == (400, "PROMOTION_INVALID")
+    assert wrong.json()["errors"][0]["field"] == "promotion.scope.categories"
+    assert (both.status_code, none.status_code) == (400, 400)
+
+
+async def test_a_guest_orders_with_a_code(
+    served: House, tenant: Tenant, guest: httpx.AsyncClient
+) -> None:
+    async with served.client(tenant.manager_key) as manager:
+        made = await manager.post("/api/v1/promotions", json=WELCOME)
+        assert made.status_code == 200, made.text
+    asked = {"cart": cart("latte"), "codes": ["welcome", "FRIENDS"]}
+    applied = (await guest.post("/api/v1/carts:applyPromotions", json=asked)).json()
+    assert applied["refusals"] == [
+        {
+            "code": "FRIENDS",
+            "problem": "CODE_PROBLEM_UNKNOWN",
+            "reason": "There is no code FRIENDS.",
+        }
+    ]
+    quote = (await guest.post("/api/v1/quotes", json={"cart": applied["cart"]})).json()
+    assert quote["cart"] == applied["cart"]
+    assert quote["cart"]["discounts"] == [
+        {
+            "promotion_id": "welcome",
+            "display_name": "Welcome",
+            "reason": "€1.00 off the whole order with the code WELCOME.",
+            "amount_minor": "100",
+            "line_id": "",
+        }
+    ]
+    assert (quote["cart"]["total_minor"], quote["total_minor"]) == ("380", "280")
+    placed = await guest.post(
+        "/api/v1/orders",
+        json={"quote_id": quote["quote_id"], "decision_id": "dec_" + "1" * 32},
+        headers={"idempotency-key": "with a code"},
+    )
+    order = placed.json()
+    assert (order["subtotal_minor"], order["total_minor"]) == ("380", "280")
+    assert order["discounts"] == quote["cart"]["discounts"]
+    assert order["decision_id"] == "dec_" + "1" * 32

@@ -15,6 +15,7 @@ KEYED = (
     "/api/v1/quotes",
     "/api/v1/sessions",
     "/api/v1/products:import",
+    "/api/v1/promotions",
     "/api/v1/orders/{order_id}:transition",
     "/api/v1/sessions/{session_id}/messages",
     "/api/v1/feedback/submit",

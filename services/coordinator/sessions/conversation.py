@@ -21,6 +21,7 @@ from services.coordinator.sessions.stream import (
     replay,
 )
 from services.coordinator.sessions.turn import CallKey, Owner, PlacedOrder, Turn, Usage
+from services.coordinator.tools.guard import is_read_back
 from services.coordinator.workflows.engine import Engine
 
 _SETTLED_TEXT = "Your order was placed."
@@ -127,9 +128,10 @@ class Conversations:
 
     def _read_back_in(self, progress: Progress) -> str:
         """The fingerprint of the cart, if the answer reads back exactly that."""
-        if progress.cart.is_empty or self.rules.read_back(progress.cart) not in progress.text:
+        cart = progress.cart
+        if cart.is_empty or not is_read_back(progress.text, self.rules.read_back(cart)):
             return ""
-        return fingerprint(progress.cart)
+        return fingerprint(cart)
 
     async def _settle(self, begun: Begun, lost: LostTurn, listener: Listener) -> Begun:
         """Finds out what became of a turn that stopped around an effect, and closes it."""

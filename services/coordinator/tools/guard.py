@@ -34,6 +34,15 @@ class Consent:
     approved: bool
 
 
+def is_read_back(text: str, words: str) -> bool:
+    """Whether an answer reads a cart back in these words, and asks nothing else after them.
+
+    Else a yes to another question would order. Spaces and line breaks are a model's own.
+    """
+    _, found, after = " ".join(text.split()).rpartition(" ".join(words.split()))
+    return bool(found) and "?" not in after
+
+
 def refusal(cart: Cart, consent: Consent) -> Refusal | None:
     """Why the cart may not be ordered; None when it may."""
     if cart.is_empty:

@@ -23,7 +23,13 @@ from services.coordinator.sessions.cart import (
 )
 from services.coordinator.sessions.turn import CallKey, Owner, PlacedOrder
 from services.coordinator.tools.confirm import Confirm
-from services.coordinator.tools.guard import Consent, Refusal, asks_for_more, refusal
+from services.coordinator.tools.guard import (
+    Consent,
+    Refusal,
+    asks_for_more,
+    is_read_back,
+    refusal,
+)
 from services.coordinator.tools.ports import Origin, Promoted, Quote, QuoteExpired, Reading, SoldOut
 from services.coordinator.tools.tool import Situation
 
@@ -40,6 +46,22 @@ OWNER = Owner(UUID(int=3), "gst_1")
 
 def test_what_was_read_back_and_approved_may_be_ordered() -> None:
     assert refusal(CART, YES) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reads_back"),
+    [
+        ("Your order: 1 × Latte. Shall I place the order?", True),
+        ("Sorry, no cake.\n\nYour order:\n1 × Latte.  Shall I place the order?\n", True),
+        ("Your order: 1 × Latte. Shall I place the order? Take your time.", True),
+        ("Your order: 1 × Latte. Shall I place the order? Or do you want to hear a joke?", False),
+        ("Your order: 2 × Latte. Shall I place the order?", False),
+        ("One latte, right?", False),
+        ("", False),
+    ],
+)
+def test_a_read_back_is_word_for_word_and_the_last_question(text: str, reads_back: bool) -> None:
+    assert is_read_back(text, "Your order: 1 × Latte. Shall I place the order?") is reads_back
 
 
 @pytest.mark.parametrize(

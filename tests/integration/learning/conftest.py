@@ -1,0 +1,32 @@
+"""The service under test, one for each module."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from services.chassis.data.postgres import Connection
+from tests.integration.learning.serving import LearningClient, serving
+from tests.integration.orders.serving import looking
+from tests.support.servers import MigratedDatabase
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client(database: MigratedDatabase, redis_url: str) -> AsyncIterator[LearningClient]:
+    """Relay and learning of this module."""
+    async with serving(database, redis_url) as served:
+        yield served
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def sees(database: MigratedDatabase) -> AsyncIterator[Connection]:
+    """Looks into the database past row-level security."""
+    async with looking(database.url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def tenant_id() -> UUID:
+    """A tenant nobody else uses."""
+    return uuid4()

@@ -1,0 +1,192 @@
+"""From events to outcomes and trust: each counts once, and trust is what the rows say it is."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from maitred.learning.v1 import recommendation_service_pb2
+
+from services.chassis.data.postgres import Connection
+from services.chassis.rpc.identity import Role
+from services.learning.evidence import Observation, gathered
+from services.learning.trust import TrustPolicy, scores
+from tests.integration.learning.serving import LearningClient, metadata, with_role
+from tests.integration.learning.telling import Guest
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_recommendation_is_listed_as_it_was_made(
+    client: LearningClient, tenant_id: UUID
+) -> None:
+    guest = Guest(tenant_id).is_offered("muffin", "croissant", confidence=0.9)
+    await client.happens(guest)
+    (made,) = await client.recommendations(tenant_id, agent_id="seller")
+    assert made.recommendation_id == guest.recommendation_ids[0]
+    assert (made.kind, list(made.product_ids)) == ("upsell", ["muffin", "croissant"])
+    assert (made.confidence, made.session_id) == (0.9, guest.session_id)
+    assert made.decision_id == guest.decision_id
+    assert made.create_time.ToDatetime(guest.time.tzinfo) == guest.time
+    assert not made.HasField("outcome")
+    assert made.outcome_source == ""
+
+
+async def test_a_rating_tells_of_everything_its_decision_led_to(
+    client: LearningClient, tenant_id: UUID
+) -> None:
+    other = Guest(tenant_id).is_served()
+    await client.happens(other, Guest(tenant_id).is_served().is_answered().rates(4))
+    assert await client.outcomes(tenant_id) == [("", 0.0), ("rating", 0.75), ("rating", 0.75)]
+
+
+async def test_a_later_rating_replaces_the_earlier(client: LearningClient, tenant_id: UUID) -> None:
+    await client.happens(Guest(tenant_id).is_served().rates(1).rates(5))
+    assert await client.outcomes(tenant_id) == [("rating", 1.0)]
+    trust = await client.trust(tenant_id)
+    assert trust.evidence == pytest.approx(1.0, abs=1e-3)
+    assert trust.accuracy == pytest.approx(0.6, abs=1e-3)
+
+
+async def test_an_offer_turned_out_well_if_it_was_ordered(
+    client: LearningClient, tenant_id: UUID
+) -> None:
+    taken = Guest(tenant_id).is_served().is_offered("muffin").orders("latte", "muffin").rates(3)
+    declined = Guest(tenant_id).is_offered("muffin").orders("latte")
+    await client.happens(taken, declined)
+    assert await client.outcomes(tenant_id) == [("rating", 0.5), ("order", 1.0), ("order", 0.0)]
+
+
+async def test_an_order_that_only_moved_on_tells_nothing(
+    client: LearningClient, tenant_id: UUID
+) -> None:
+    await client.happens(Guest(tenant_id).is_served().orders("latte", status="accepted"))
+    assert await client.outcomes(tenant_id) == [("", 0.0)]
+
+
+async def test_a_cart_left_behind_turned_out_badly(client: LearningClient, tenant_id: UUID) -> None:
+    await client.happens(Guest(tenant_id).is_served().is_answered().leaves())
+    assert await client.outcomes(tenant_id) == [("session", 0.0), ("", 0.0)]
+    assert (await client.trust(tenant_id)).reliability < 0.5
+
+
+async def test_without_a_decision_it_is_the_session_that_is_told_of(
+    client: LearningClient, tenant_id: UUID
+) -> None:
+    other = Guest(tenant_id, decision_id="").is_served()
+    await client.happens(other, Guest(tenant_id, decision_id="").is_served().rates(5))
+    assert await client.outcomes(tenant_id) == [("", 0.0), ("rating", 1.0)]
+
+
+async def test_what_nothing_is_known_of_is_counted_and_passed(
+    client: LearningClient, tenant_id: UUID
+) -> None:
+    labels = {"type": "maitred.feedback.v1", "reason": "unknown"}
+    before = client.counted("learning_events_ignored_total", **labels)
+    await client.happens(Guest(tenant_id).rates(5))
+    assert client.counted("learning_events_ignored_total", **labels) == before + 1
+
+
+async def test_an_event_told_twice_counts_once(client: LearningClient, tenant_id: UUID) -> None:
+    guest = Guest(tenant_id).is_served().rates(5)
+    again = list(guest.told)
+    await client.happens(guest)
+    guest.told.extend(again)
+    await client.happens(guest)
+    assert await client.outcomes(tenant_id) == [("rating", 1.0)]
+    assert (await client.trust(tenant_id)).evidence == pytest.approx(1.0, abs=1e-3)
+
+
+async def test_trust_is_a_replay_of_the_outcomes(
+    client: LearningClient, sees: Connection, tenant_id: UUID
+) -> None:
+    guests = [
+        Guest(tenant_id).is_served().is_offered("muffin").orders("latte", *bought).rates(stars)
+        for stars, bought in [(1, ()), (5, ("muffin",)), (3, ()), (4, ("muffin",)), (2, ())]
+    ]
+    await client.happens(*guests, Guest(tenant_id).is_served().leaves())
+    row = await sees.fetchrow(
+        "SELECT as_of, evidence, value_sum, square_sum, timely_sum, unfailed_sum"
+        " FROM learning.trust WHERE tenant_id = $1 AND agent_id = 'seller'",
+        tenant_id,
+    )
+    outcomes = await sees.fetch(
+        "SELECT outcome, outcome_source, outcome_time FROM learning.recommendations"
+        " WHERE tenant_id = $1 AND agent_id = 'seller' AND outcome IS NOT NULL",
+        tenant_id,
+    )
+    assert row is not None
+    replayed = gathered(
+        row["as_of"],
+        [
+            Observation(
+                one["outcome_time"],
+                one["outcome"],
+                is_timely=True,
+                is_failure=one["outcome_source"] == "session"
+                or (one["outcome_source"] == "rating" and one["outcome"] <= 0.25),
+            )
+            for one in outcomes
+        ],
+        TrustPolicy().half_life,
+    )
+    assert len(outcomes) == 11
+    assert tuple(row.values())[1:] == pytest.approx(
+        (replayed.count, replayed.value, replayed.square, replayed.timely, replayed.unfailed),
+        rel=1e-9,
+    )
+    trust = await client.trust(tenant_id)
+    assert trust.overall == pytest.approx(scores(replayed).overall, rel=1e-9)
+    assert trust.low < trust.overall < trust.high
+
+
+async def test_trust_that_moved_is_told_to_everyone(
+    client: LearningClient, tenant_id: UUID
+) -> None:
+    await client.happens(Guest(tenant_id).is_served().rates(5))
+    trust = await client.trust(tenant_id)
+    (change,) = trust.changes
+    assert change.cause == "outcomes"
+    assert change.overall == trust.overall
+
+    async def told() -> bool:
+        return bool(await client.streamed(tenant_id))
+
+    await client.until(told)
+    (event,) = await client.streamed(tenant_id)
+    assert event == {
+        "tenant_id": str(tenant_id),
+        "agent_id": "seller",
+        "overall": trust.overall,
+        "low": trust.low,
+        "high": trust.high,
+        "boost": 0.0,
+        "state": "active",
+        "cause": "outcomes",
+    }
+
+
+async def test_recommendations_come_in_pages(client: LearningClient, tenant_id: UUID) -> None:
+    guest = Guest(tenant_id)
+    for _ in range(5):
+        guest.is_served()
+    await client.happens(guest)
+    token, seen = "", []
+    while True:
+        page = await client.recommended.ListRecommendations(
+            recommendation_service_pb2.ListRecommendationsRequest(
+                agent_id="seller", page_size=2, page_token=token
+            ),
+            metadata=metadata(with_role(tenant_id, Role.STAFF)),
+        )
+        seen += [one.recommendation_id for one in page.recommendations]
+        token = page.next_page_token
+        if not token:
+            break
+    assert seen == guest.recommendation_ids[::-1]
+
+
+async def test_tenants_know_nothing_of_each_other(client: LearningClient, tenant_id: UUID) -> None:
+    await client.happens(Guest(tenant_id).is_served().rates(1))
+    other = uuid4()
+    assert await client.recommendations(other) == []
+    await client.happens(Guest(other).is_served())
+    assert (await client.trust(other)).evidence == 0.0

@@ -14,6 +14,8 @@ class Act(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     CANCEL = "cancel"
+    DECLINE = "decline"
+    NAME_CODE = "name_code"
     ASK = "ask"
     GREET = "greet"
     THANK = "thank"
@@ -216,6 +218,18 @@ def question_in(text: str) -> str:
         if len(parts) > 1 and _ASKING.search(parts[-1]):
             return parts[-1]
     return ""
+
+
+def asks_beside(text: str) -> str:
+    """Return the first sentence with a question mark that does not order; empty for none."""
+    return next(
+        (
+            said
+            for said, asked in sentences(text)
+            if asked and not _ORDERING_QUESTION.search(said) and not _GREETING.search(said)
+        ),
+        "",
+    )
 
 
 def _is_bare_question(said: str) -> bool:

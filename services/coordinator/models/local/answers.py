@@ -55,10 +55,14 @@ _INSIDE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to say to a question; ``named`` is the one product it is about, empty for none."""
+    """What to say to a question.
+
+    ``named`` is the one product it is about, empty for none; ``is_known`` whether the menu told.
+    """
 
     text: str
     named: str = ""
+    is_known: bool = True
 
 
 def answer(question: str, menu: MenuView, subject: str = "") -> Answer:
@@ -72,12 +76,12 @@ def answer(question: str, menu: MenuView, subject: str = "") -> Answer:
     for told in _TELLERS:
         text = told(question, about, menu)
         if text:
-            return Answer(text, named)
+            return Answer(text, named, told is not _elsewhere)
     for told in _STOCK_TELLERS:
         text = told(question, found, menu)
         if text:
-            return Answer(text, named)
-    return Answer(replies.UNKNOWN_FACT, named)
+            return Answer(text, named, told is not _missing)
+    return Answer(replies.UNKNOWN_FACT, named, is_known=False)
 
 
 def _resolved(question: str, found: Found, menu: MenuView, subject: str) -> Found:

@@ -29,7 +29,8 @@ class Memory:
 
     ``read_back`` is the last read-back, kept while the cart is as it says; ``placed`` the short
     number of the order placed last; ``topic`` the question just answered and ``offered`` the one
-    product it named; ``subject`` the product spoken of last; ``pending`` what is to be chosen.
+    product it named; ``subject`` the product spoken of last; ``suggested`` the product offered
+    beside the order; ``codes`` wait for something to be used on; ``pending`` what is to be chosen.
     """
 
     asked: Asked = Asked.NOTHING
@@ -39,6 +40,8 @@ class Memory:
     offered: str = ""
     subject: str = ""
     pending: Pending = field(default_factory=Pending)
+    suggested: str = ""
+    codes: tuple[str, ...] = ()
 
 
 def to_document(memory: Memory) -> dict[str, Any]:
@@ -50,6 +53,8 @@ def to_document(memory: Memory) -> dict[str, Any]:
         "topic": memory.topic,
         "offered": memory.offered,
         "subject": memory.subject,
+        "suggested": memory.suggested,
+        "codes": list(memory.codes),
         "pending": {
             "phrase": memory.pending.phrase,
             "names": list(memory.pending.names),
@@ -71,4 +76,6 @@ def of_document(document: Mapping[str, Any]) -> Memory:
             str(pending.get("phrase", "")),
             tuple(map(str, pending.get("names", ()))),
         ),
+        str(document.get("suggested", "")),
+        tuple(map(str, document.get("codes", ()))),
     )

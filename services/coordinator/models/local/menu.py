@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz
 
 from services.coordinator.models.local.views import Group, Item, MenuView, Value
-from services.coordinator.models.local.wording import words
+from services.coordinator.models.local.wording import stem, words
 
 _SMALL = frozenset(
     """
@@ -49,7 +49,7 @@ class Found:
 
 def find(question: str, menu: MenuView) -> Found:
     """Return the products, options, groups and categories a question names."""
-    asked = [_stem(w) for w in words(question) if w not in _SMALL]
+    asked = [stem(w) for w in words(question) if w not in _SMALL]
     if not asked:
         return Found()
     named = _named_items(asked, menu)
@@ -69,7 +69,7 @@ def find(question: str, menu: MenuView) -> Found:
 
 def values_of(item: Item, question: str, menu: MenuView) -> tuple[Value, ...]:
     """Return the options and extras of a product that a question names beside it."""
-    asked = [_stem(word) for word in words(question)]
+    asked = [stem(word) for word in words(question)]
     name = max((n for n in _names_of(item) if _within(n, asked)), key=len, default=())
     asked = [word for word in asked if word not in name]
     pool = [
@@ -151,12 +151,4 @@ def _alike(word: str, said: str) -> bool:
 
 
 def _stems(text: str) -> tuple[str, ...]:
-    return tuple(_stem(w) for w in words(text) if w not in _SMALL)
-
-
-def _stem(word: str) -> str:
-    if len(word) > 3 and word.endswith("ies"):
-        return word[:-3] + "y"
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-2] if word.endswith(("ches", "shes", "xes", "sses")) else word[:-1]
-    return word
+    return tuple(stem(w) for w in words(text) if w not in _SMALL)

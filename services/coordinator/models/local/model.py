@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator
 
 from services.coordinator.models.local.memory import of_document, to_document
-from services.coordinator.models.local.policy import Call, ToolAnswer, next_step
+from services.coordinator.models.local.policy import Call, Setting, ToolAnswer, next_step
 from services.coordinator.models.port import (
     CallDelta,
     Delta,
@@ -27,7 +27,8 @@ class LocalModel:
     async def complete(self, request: ModelRequest) -> AsyncIterator[Delta]:
         """Stream one completion: words of an answer, or one tool call."""
         text, answers = _this_turn(request.messages)
-        step = next_step(text, answers, of_document(request.memory))
+        setting = Setting(frozenset(offer.name for offer in request.tools), request.behaviour)
+        step = next_step(text, answers, of_document(request.memory), setting)
         read = sum(len(message.content.split()) for message in request.messages)
         if isinstance(step, Call):
             arguments = json.dumps(step.arguments, ensure_ascii=False)

@@ -2,36 +2,35 @@
 
 A pure function of what was said, what tools answered in this turn, and what was asked last. It
 reads the cart back whenever something is in it and nothing is in doubt, and asks for an order to
-be placed only on an explicit yes to that read-back.
+be placed only on an explicit yes to that read-back. What an agent offers beside the order is said
+before the read-back and asks nothing: a yes is never taken for more than what was read back.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from services.coordinator.agents.profile import Behaviour, Grounding, Verbosity
 from services.coordinator.models.local import replies
-from services.coordinator.models.local.acts import Act, Reading, read_act
+from services.coordinator.models.local.acts import Act, Reading, asks_beside, read_act
 from services.coordinator.models.local.answers import Answer, answer
+from services.coordinator.models.local.codes import Named, codes_in
 from services.coordinator.models.local.memory import Asked, Memory, Pending
-from services.coordinator.models.local.views import UpdateView, menu_of, update_of
+from services.coordinator.models.local.offers import left, taken
+from services.coordinator.models.local.passages import passages_of, quoted
+from services.coordinator.models.local.pointing import POINTING, in_context
+from services.coordinator.models.local.views import (
+    Promotions,
+    UpdateView,
+    menu_of,
+    promotions_of,
+    suggestion_of,
+    update_of,
+)
 
-_POINTING = re.compile(r"\b(?:it|that|one|two|three|those|them|this|these)\b", re.IGNORECASE)
-_OF_IT = re.compile(
-    r"\b(?:(?:of )?(?:those|these|them)|that one|this one|it|(?<!of )that)\b(?! is\b|'s\b)",
-    re.IGNORECASE,
-)
-_BARE_COUNT = re.compile(
-    r"\b(one|two|three|four|five|six|a couple|\d+)"
-    r"(?=(?:[,.! ]*(?:please|then|thanks|too))*[.! ]*$)",
-    re.IGNORECASE,
-)
-_ORDINALS = (
-    re.compile(r"\b(?:first|1st|former)\b"),
-    re.compile(r"\b(?:second|2nd)\b(?! thought)"),
-    re.compile(r"\b(?:third|3rd)\b"),
-)
-_LAST = re.compile(r"\b(?:last|latter) one\b|^(?:the )?(?:last|latter)$")
+_BRIEFLY = 1
+_CHATTILY = 2
+_AT_LENGTH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Call:
     """Call a tool with these arguments."""
 
     name: str
-    arguments: Mapping[str, str]
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,65 +60,203 @@ class Say:
 Step = Call | Say
 
 
-def next_step(text: str, answers: Sequence[ToolAnswer], memory: Memory) -> Step:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How to serve, and the tools there are beside menu, cart and confirmation."""
+
+    tools: frozenset[str] = frozenset()
+    behaviour: Behaviour = field(default_factory=Behaviour)
+
+    @property
+    def is_chatty(self) -> bool:
+        """Whether to say more than is needed."""
+        return self.behaviour.verbosity is Verbosity.CHATTY
+
+    @property
+    def is_sourced(self) -> bool:
+        """Whether to answer from documents first."""
+        return self.behaviour.grounding is Grounding.SOURCED
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What is known of a turn so far; ``wish`` is what it says about the order."""
+
+    text: str
+    wish: str
+    reading: Reading
+    named: Named
+    done: Mapping[str, Mapping[str, Any]]
+    memory: Memory
+    setting: Setting
+
+    @property
+    def update(self) -> UpdateView | None:
+        """What became of the wish."""
+        return update_of(self.done["update_cart"]) if "update_cart" in self.done else None
+
+    @property
+    def promotions(self) -> Promotions | None:
+        """What became of codes."""
+        return promotions_of(self.done["apply_promos"]) if "apply_promos" in self.done else None
+
+    def may_call(self, tool: str) -> bool:
+        """Whether a tool is there and was not called yet."""
+        return tool in self.setting.tools and tool not in self.done
+
+
+def next_step(
+    text: str, answers: Sequence[ToolAnswer], memory: Memory, setting: Setting | None = None
+) -> Step:
     """Return the next step for a guest's text, given the tools' answers of this turn so far."""
-    reading = _in_talk(read_act(text, memory.asked is Asked.APPROVAL, memory.read_back), memory)
+    turn = _begun(text, answers, memory, setting or Setting())
+    if "confirm" in turn.done:
+        return _after_confirm(turn.done["confirm"], memory)
+    if call := _order_call(turn):
+        return call
+    update = turn.update
+    subject = (update.spoken_of if update and update.changed else "") or memory.subject
+    told = Answer("")
+    if turn.reading.question:
+        told = answer(turn.reading.question, menu_of(turn.done["retrieve_menu"]), subject)
+    query = _to_look_up(turn, told, update)
+    if query and turn.may_call("search_knowledge_base"):
+        return Call("search_knowledge_base", {"query": query})
+    return _said(turn, told, query, subject)
+
+
+def _begun(text: str, answers: Sequence[ToolAnswer], memory: Memory, setting: Setting) -> _Turn:
     done = {given.name: given.content for given in answers}
-    if "confirm" in done:
-        return _after_confirm(done["confirm"], memory)
-    if "update_cart" not in done and _needs_update(reading, memory):
-        return Call("update_cart", {"text": _in_context(text, memory)})
-    if reading.question and "retrieve_menu" not in done:
+    named = codes_in(text) if "apply_promos" in setting.tools else Named((), text)
+    order = taken(named.rest, memory.suggested)
+    if named.codes and not named.rest:
+        reading = Reading(Act.NAME_CODE, False)
+    elif order:
+        reading = Reading(Act.SAY, True)
+    elif memory.suggested and left(named.rest):
+        reading = Reading(Act.DECLINE, False)
+    else:
+        # A code changes what is to be paid, so a yes beside it approves nothing.
+        is_asked = memory.asked is Asked.APPROVAL and not named.codes
+        reading = _in_talk(read_act(named.rest, is_asked, memory.read_back), memory)
+    wish = order or in_context(named.rest, memory)
+    return _Turn(text, wish, reading, named, done, memory, setting)
+
+
+def _order_call(turn: _Turn) -> Call | None:
+    """The next call that is about the order; None when they are all made."""
+    reading, update = turn.reading, turn.update
+    if update is None and _needs_update(reading, turn.memory):
+        return Call("update_cart", {"text": turn.wish})
+    if reading.question and "retrieve_menu" not in turn.done:
         return Call("retrieve_menu", {"query": ""})
     if reading.act is Act.APPROVE:
         return Call("confirm", {})
-    update = update_of(done["update_cart"]) if "update_cart" in done else None
-    subject = (update.spoken_of if update and update.changed else "") or memory.subject
-    told = Answer("")
-    if reading.question:
-        told = answer(reading.question, menu_of(done["retrieve_menu"]), subject)
-    step = (
-        _after_update(update, reading, told.text, memory)
-        if update
-        else _reply(reading, told.text, memory)
-    )
+    has_cart = bool(turn.memory.read_back) if update is None else not update.is_empty
+    waiting = turn.memory.codes if update and update.changed else ()
+    codes = turn.named.codes or waiting
+    if codes and has_cart and turn.may_call("apply_promos"):
+        return Call("apply_promos", {"codes": list(codes)})
+    grew = update is not None and update.changed and update.added and not update.questions
+    if grew and has_cart and turn.may_call("suggest_product"):
+        return Call("suggest_product", {})
+    return None
+
+
+def _to_look_up(turn: _Turn, told: Answer, update: UpdateView | None) -> str:
+    """What documents may know better than the menu; empty for nothing."""
+    question = turn.reading.question
+    if question:
+        lacking = not told.is_known or replies.ASK_STAFF in told.text
+        return question if lacking or turn.setting.is_sourced else ""
+    if update is None or update.changed or update.questions:
+        return ""
+    return asks_beside(turn.text)
+
+
+def _said(turn: _Turn, told: Answer, query: str, subject: str) -> Say:
+    memory, update, promotions = turn.memory, turn.update, turn.promotions
+    quote = _quote(turn, query)
+    said = _answered(turn, told, quote)
+    if update and quote and not turn.reading.question:
+        # It was a question after all, and no order for something that is not there.
+        update = replace(update, refusals=(), unparsed=())
+    if promotions and promotions.read_back:
+        memory = replace(memory, read_back=promotions.read_back)
+        update = replace(update, read_back=promotions.read_back) if update else None
+    said = _joined(_about_codes(turn), said)
+    if update:
+        step = _after_update(update, turn.reading, said, memory)
+    else:
+        step = _reply(turn, said, memory)
+    text, suggested = _with_offer(turn, step)
     known = replace(
         step.memory,
-        topic=reading.question,
+        topic=turn.reading.question,
         offered=told.named,
         subject=told.named or subject,
         placed=step.memory.placed or memory.placed,
+        suggested=suggested,
+        codes=() if promotions else turn.named.codes or memory.codes,
     )
-    return Say(step.text, known)
+    return Say(text, known)
+
+
+def _quote(turn: _Turn, query: str) -> str:
+    """What documents say to a question, with where it stands; empty where they say nothing."""
+    found = turn.done.get("search_knowledge_base")
+    if found is None:
+        return ""
+    most = _CHATTILY if turn.setting.is_chatty else _BRIEFLY
+    most = _AT_LENGTH if turn.setting.is_sourced else most
+    quote = quoted(query, passages_of(found), most)
+    if quote is None:
+        return ""
+    return replies.quoting(quote.title, quote.text) if turn.setting.is_sourced else quote.text
+
+
+def _answered(turn: _Turn, told: Answer, quote: str) -> str:
+    if not turn.reading.question:
+        return quote
+    if told.is_known:
+        return _joined(told.text, quote)
+    found = turn.done.get("search_knowledge_base")
+    is_out = found is not None and not found.get("ok")
+    return quote or (replies.CANNOT_LOOK_UP if is_out else told.text)
+
+
+def _about_codes(turn: _Turn) -> str:
+    codes, promotions = turn.named.codes or turn.memory.codes, turn.promotions
+    if promotions is None:
+        return replies.codes_wait(turn.named.codes) if turn.named.codes else ""
+    refused = {code for code, _ in promotions.refusals}
+    used = [code for code in codes if code not in refused]
+    return _joined(
+        replies.codes_used(used, promotions.reasons) if used and promotions.reasons else "",
+        *(replies.code_refused(code, reason) for code, reason in promotions.refusals),
+    )
+
+
+def _with_offer(turn: _Turn, step: Say) -> tuple[str, str]:
+    """The text with what is offered before it, and the name of that."""
+    update = turn.update
+    if update is None or not update.added or step.memory.asked is not Asked.APPROVAL:
+        # Who asks about an offer may still take it.
+        is_open = turn.reading.act is Act.ASK and update is None
+        return step.text, turn.memory.suggested if is_open else ""
+    praise = replies.GREAT_CHOICE if turn.setting.is_chatty and not update.refusals else ""
+    suggestion = suggestion_of(turn.done.get("suggest_product", {}))
+    if suggestion is None:
+        return _joined(praise, step.text), ""
+    offer = replies.offer(suggestion.name, suggestion.price_minor, suggestion.currency_code)
+    return _joined(praise, offer, step.text), suggestion.name
 
 
 def _in_talk(reading: Reading, memory: Memory) -> Reading:
     """Take "how much is it?" to be about the product just talked of, else about the cart."""
-    if reading.act is Act.SHOW_CART and memory.offered and _POINTING.search(reading.said):
+    if reading.act is Act.SHOW_CART and memory.offered and POINTING.search(reading.said):
         return Reading(Act.ASK, False, reading.said, reading.said)
     return reading
-
-
-def _in_context(text: str, memory: Memory) -> str:
-    """Say what an answer points at: "two of those", "I'll take it", "the first one"."""
-    if memory.pending.names:
-        return _with_choice(text, memory.pending)
-    if memory.offered:
-        named, count = _OF_IT.subn(f" {memory.offered}", text, count=1)
-        if count:
-            return " ".join(named.split())
-        return _BARE_COUNT.sub(rf"\1 {memory.offered}", text, count=1)
-    pointing = _POINTING.search(text) is not None
-    return f"{memory.topic}? {text}" if memory.topic and pointing else text
-
-
-def _with_choice(text: str, pending: Pending) -> str:
-    """The choice by its name where it was told by its place: "the second one"."""
-    said = text.lower()
-    if _LAST.search(said):
-        return pending.names[-1]
-    placed = zip(pending.names, _ORDINALS, strict=False)
-    return next((name for name, place in placed if place.search(said)), text)
 
 
 def _needs_update(reading: Reading, memory: Memory) -> bool:
@@ -185,8 +322,9 @@ def _after_confirm(content: Mapping[str, Any], memory: Memory) -> Say:
     return _read_back(read_back, "", trouble)
 
 
-def _reply(reading: Reading, said: str, memory: Memory) -> Say:
+def _reply(turn: _Turn, said: str, memory: Memory) -> Say:
     """Answer a message that leaves the cart alone."""
+    reading, is_chatty = turn.reading, turn.setting.is_chatty
     has_cart = bool(memory.read_back)
     is_choosing = bool(memory.pending.names)
     match reading.act:
@@ -195,9 +333,12 @@ def _reply(reading: Reading, said: str, memory: Memory) -> Say:
         case Act.HESITATE:
             text = replies.TAKE_YOUR_TIME
         case Act.GREET:
-            text = "Hello!" if has_cart else replies.GREETING
+            welcome = replies.WELCOME if is_chatty else replies.GREETING
+            text = "Hello!" if has_cart else welcome
         case Act.THANK:
-            text = replies.THANKS
+            text = replies.GLADLY if is_chatty else replies.THANKS
+        case Act.DECLINE:
+            text = replies.WITHOUT_IT
         case Act.REJECT:
             text = "" if has_cart else replies.ASK_FOR_ORDER
         case Act.FINISH | Act.SHOW_CART:

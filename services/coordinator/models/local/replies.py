@@ -23,6 +23,11 @@ TELL_STAFF = "Please tell our staff; I only take the order."
 PAYING = "You pay with our staff; I only take the order."
 UNKNOWN_FACT = "I'm afraid I don't know that; our staff can tell you."
 ALREADY_PLACED = "Your order is already on its way. Would you like to order anything else?"
+WELCOME = "Hello and welcome! What can I get you today?"
+GLADLY = "You're very welcome!"
+GREAT_CHOICE = "Great choice!"
+WITHOUT_IT = "All right, without it."
+CANNOT_LOOK_UP = "I'm afraid I can't look that up right now; our staff can tell you."
 _QUESTION = "Is that right? Shall I place the order?"
 _MINOR_UNITS = {"JPY": 0, "KRW": 0, "BHD": 3, "KWD": 3, "TND": 3}
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
@@ -93,6 +98,33 @@ def too_many(phrase: str) -> str:
 def for_which(phrase: str) -> str:
     """Ask what an option is to be put on."""
     return f"What would you like with {_bare(phrase)}?"
+
+
+def offer(product: str, price_minor: int, currency_code: str) -> str:
+    """Offer something beside the order, without a question: the only one is the read-back's."""
+    price = f" for {money(price_minor, currency_code)}" if price_minor else ""
+    return f"Our {product}{price} goes well with that: say “add that” and it's in."
+
+
+def quoting(title: str, text: str) -> str:
+    """Say what a document says."""
+    return f"From “{title}”: {text}" if title else text
+
+
+def codes_wait(codes: Sequence[str]) -> str:
+    """Say that codes are kept until there is something to use them on."""
+    return f"I'll use {join(codes)} as soon as there is something in your order."
+
+
+def codes_used(codes: Sequence[str], reasons: Sequence[str]) -> str:
+    """Say what codes bring."""
+    told = " ".join(reason.rstrip(".") + "." for reason in reasons)
+    return f"{join(codes)} {'is' if len(codes) == 1 else 'are'} in. {told}".rstrip()
+
+
+def code_refused(code: str, reason: str) -> str:
+    """Say why a code brings nothing."""
+    return f"I can't use {code}: {reason.rstrip('.')}."
 
 
 def join(names: Iterable[str], word: str = "and") -> str:

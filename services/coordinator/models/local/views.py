@@ -4,7 +4,9 @@ The menu is the JSON form of ``maitred.orders.v1.Catalog`` in snake_case, whole 
 ``currency_code``, ``products``, ``option_groups``, ``add_ons``, ``order_choices``. A cart update
 carries ``ParseCartResponse``: ``cart``, ``operations`` (``product_id``), ``changed``,
 ``read_back``, ``ambiguities`` (``phrase``, ``candidate_names``), ``refusals`` (``kind``,
-``phrase``, ``id``, ``product_id``) and ``unparsed`` (``text``). Fields that are missing are empty.
+``phrase``, ``id``, ``product_id``) and ``unparsed`` (``text``). A suggestion has ``name``,
+``price_minor`` and ``currency_code``; promotions ``discounts`` (``reason``), ``refusals``
+(``code``, ``reason``) and ``read_back``. Fields that are missing are empty.
 """
 
 from collections.abc import Mapping
@@ -98,6 +100,47 @@ class UpdateView:
     unparsed: tuple[str, ...]
     spoken_of: str = ""
     was_reset: bool = False
+    added: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """A product to offer."""
+
+    name: str
+    price_minor: int
+    currency_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promotions:
+    """What became of codes: why something is off, and why codes (with their reasons) bring nothing.
+
+    ``is_empty`` is whether there is no cart yet to use them on.
+    """
+
+    reasons: tuple[str, ...]
+    refusals: tuple[tuple[str, str], ...]
+    read_back: str
+    is_empty: bool
+
+
+def suggestion_of(document: _Json) -> Suggested | None:
+    """Return the product a tool's answer suggests."""
+    told = document.get("suggestion")
+    if not told:
+        return None
+    return Suggested(str(told["name"]), int(told["price_minor"]), str(told["currency_code"]))
+
+
+def promotions_of(document: _Json) -> Promotions:
+    """Return what a tool's answer tells of codes."""
+    return Promotions(
+        tuple(dict.fromkeys(str(one["reason"]) for one in document.get("discounts", ()))),
+        tuple((str(one["code"]), str(one["reason"])) for one in document.get("refusals", ())),
+        str(document.get("read_back", "")),
+        not document.get("ok"),
+    )
 
 
 def menu_of(document: _Json) -> MenuView:
@@ -140,6 +183,7 @@ def update_of(document: _Json) -> UpdateView:
         ),
         spoken_of=_spoken_of(document, names),
         was_reset=bool(document.get("cart_was_reset")),
+        added=any(one.get("kind") == "add_line" for one in document.get("operations", ())),
     )
 
 

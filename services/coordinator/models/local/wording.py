@@ -36,3 +36,12 @@ def sentences(text: str) -> list[tuple[str, bool]]:
         (" ".join(words(part)), part.rstrip().endswith("?")) for part in _SENTENCE.findall(text)
     ]
     return [(said, asked) for said, asked in found if said]
+
+
+def stem(word: str) -> str:
+    """Return the word without the ending of a plural."""
+    if len(word) > 3 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-2] if word.endswith(("ches", "shes", "xes", "sses")) else word[:-1]
+    return word

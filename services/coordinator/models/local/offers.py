@@ -1,0 +1,43 @@
+"""How a guest takes or leaves something they were offered."""
+
+import re
+
+from services.coordinator.models.local.wording import words
+
+_TAKING = re.compile(
+    r"^(?:(?:yes|yeah|yep|yup|ok|okay|sure|please|oh|and|great|alright|good idea|sounds good|"
+    r"why not|then|fine|perfect|actually|you know what) )*"
+    r"(?:(?:(?:can|could|will) you |you can |i (?:will|would like to|want to) |let us |please |"
+    r"also )*"
+    r"(?:add|include|throw in|put in|throw|put)"
+    r"(?: (?P<count>one|two|three|four|five|a couple|\d{1,2}))?(?: of)?"
+    r"(?: (?:that|it|this|them|those|these|one))?(?: one)?|"
+    r"i (?:will|would like to) (?:take|have|try|get) "
+    r"(?:(?P<taken>one|two|three|\d{1,2})|(?:that|it|this) (?:too|as well|also))|"
+    r"(?:that|it|this|one)(?: one)? (?:too|as well|also))"
+    r"(?: (?:in|too|as well|also|please|then|thanks|thank you|sure|on top|to (?:it|that|my order|"
+    r"the order)))*$"
+)
+_ADDING = re.compile(
+    r"\b(?:add|include|throw in|put in) (?:that|it|one)(?: one| in| too)?\b", re.IGNORECASE
+)
+_LEAVING = re.compile(
+    r"^(?:oh |ah |um |well )*(?:(?:no|nope|nah)(?: no)*(?: (?:thanks|thank you|thank u|ty)|"
+    r" i am (?:good|fine|ok|okay))|not for me|i am (?:good|fine|ok|okay)|not today)"
+    r"(?: (?:thanks|thank you|today|for now|for me|really|i am (?:good|fine|ok|okay)))*$"
+)
+
+
+def taken(text: str, name: str) -> str:
+    """What a guest who takes the product of that name orders, the name said; empty if not."""
+    if not name:
+        return ""
+    if found := _TAKING.match(" ".join(words(text))):
+        return f"add {found['count'] or found['taken'] or 'one'} {name}"
+    others, count = _ADDING.subn(f"add one {name}", text, count=1)
+    return others if count else ""
+
+
+def left(text: str) -> bool:
+    """Whether a guest who was offered something says that they do without."""
+    return _LEAVING.match(" ".join(words(text))) is not None

@@ -1,0 +1,142 @@
+"""Answers quoted from documents: the best sentences of what a search found, or nothing.
+
+A passage counts only if it is close to the question, by meaning or by its words; a sentence of it
+is said as it stands, with the passage's number.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.coordinator.models.local.wording import stem, words
+
+# Cosines of questions and the passages that answer them lie above, of others mostly below 0.25.
+_CLOSE = 0.35
+_NOT_FAR = 0.15
+_MOSTLY = 0.6
+_LONGEST_SENTENCE = 320
+_SMALL = frozenset(
+    """
+    a about all am an and any are as at be been but by can could did do does for from get give go
+    got had has have here hi hello how i if in is it its just know let like many may me more much
+    my need no not of ok okay on or our out please put say shall should so some tell than thank
+    thanks that the their them then there these they thing this to up us want was we were what when
+    where which who why will with would you your
+    """.split()
+)
+_SAME = (
+    frozenset({"open", "opening", "close", "closing", "closed", "hour", "shut", "late", "early"}),
+    frozenset({"pay", "payment", "paying", "card", "cash", "invoice"}),
+    frozenset({"deliver", "delivery", "delivered"}),
+    frozenset({"allergy", "allergic", "allergen", "intolerance", "intolerant"}),
+    frozenset({"refund", "return", "complaint", "wrong", "back"}),
+    frozenset({"recommend", "recommended", "recommendation", "suggest", "favourite", "favorite",
+               "popular", "best", "speciality", "specialty"}),
+    frozenset({"wifi", "internet", "wi", "fi", "wlan"}),
+    frozenset({"dog", "pet", "cat", "animal"}),
+    frozenset({"reserve", "reservation", "book", "booking", "table"}),
+    frozenset({"park", "parking", "car"}),
+    frozenset({"toilet", "restroom", "bathroom", "wc"}),
+)  # fmt: skip
+"""Words that ask for the same rule of a house."""
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'])|\n+")
+_MARKUP = re.compile(r"^\s*(?:#{1,6}\s+|[-*+]\s+|\d+[.)]\s+|>\s*)|[*_`]{1,3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What a search found, by its number in the turn."""
+
+    number: int
+    title: str
+    headings: tuple[str, ...]
+    quote: str
+    text: str
+    similarity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """Sentences of one passage, with its number and title."""
+
+    sentences: tuple[str, ...]
+    number: int
+    title: str
+
+    @property
+    def text(self) -> str:
+        """The sentences, and where they stand."""
+        return f"{' '.join(self.sentences)} [{self.number}]"
+
+
+def passages_of(document: Mapping[str, Any]) -> tuple[Passage, ...]:
+    """The passages a tool's answer tells, best first."""
+    return tuple(
+        Passage(
+            int(one["number"]),
+            str(one.get("title", "")),
+            tuple(map(str, one.get("headings", ()))),
+            str(one.get("quote", "")),
+            str(one.get("text", "")),
+            one.get("similarity"),
+        )
+        for one in document.get("passages", ())
+    )
+
+
+def quoted(question: str, passages: Sequence[Passage], most: int) -> Quoted | None:
+    """At most so many sentences that answer a question; None if none of the passages does."""
+    asked = _stems(question)
+    close = [passage for passage in passages if _is_close(asked, passage)]
+    if not close:
+        return None
+    # The closest by words first; of equals the one that was found first.
+    best = max(close, key=lambda passage: _covered(asked, _stems_of(passage)))
+    sentences = _best_sentences(asked, best, most)
+    return Quoted(sentences, best.number, best.title) if sentences else None
+
+
+def _is_close(asked: frozenset[str], passage: Passage) -> bool:
+    if passage.similarity is not None and passage.similarity >= _CLOSE:
+        return True
+    if passage.similarity is not None and passage.similarity < _NOT_FAR:
+        return False
+    return _covered(asked, _stems_of(passage)) >= _MOSTLY
+
+
+def _best_sentences(asked: frozenset[str], passage: Passage, most: int) -> tuple[str, ...]:
+    sentences = _sentences(passage.quote) or _sentences(passage.text)
+    scores = [_covered(asked, _stems(sentence)) for sentence in sentences]
+    if not any(scores):
+        # What stands under a fitting heading need not repeat it.
+        return sentences[:most]
+    ranked = sorted(range(len(sentences)), key=lambda at: -scores[at])[:most]
+    least = max(scores) / 2
+    return tuple(sentences[at] for at in sorted(ranked) if scores[at] >= least)
+
+
+def _sentences(text: str) -> tuple[str, ...]:
+    """The sentences of Markdown or plain text, headings left out."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    pieces = (_MARKUP.sub("", piece).strip() for piece in _SENTENCE.split("\n".join(lines)))
+    return tuple(piece[:_LONGEST_SENTENCE] for piece in pieces if len(piece.split()) > 1)
+
+
+def _stems_of(passage: Passage) -> frozenset[str]:
+    return _stems(" ".join((passage.title, *passage.headings, passage.quote)))
+
+
+def _covered(asked: frozenset[str], said: frozenset[str]) -> float:
+    """The share of what is asked that is said, in [0, 1]."""
+    return len(asked & said) / len(asked) if asked else 0.0
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(_joined(stem(word) for word in words(text) if word not in _SMALL))
+
+
+def _joined(stems: Iterable[str]) -> Iterable[str]:
+    """Each word, or the one that stands for all that ask for the same."""
+    for word in stems:
+        yield next((min(same) for same in _SAME if word in same), word)

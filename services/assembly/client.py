@@ -27,9 +27,13 @@ class Refused(Exception):
         self.reason = problem.get("reason", "")
 
 
+class BrokenOff(Exception):
+    """A stream ended before it was complete; what came of it is stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of `/events`: its position, its kind, its data."""
+    """One event of a stream: its position (of `/events` alone), its kind, its data."""
 
     cursor: str
     kind: str
@@ -83,6 +87,31 @@ class GatewayClient:
         return await self.call(
             "POST", f"/api/v1/sessions/{session_id}/messages", {"text": text}, key=key
         )
+
+    async def answer(self, session_id: str, text: str, key: str) -> AsyncIterator[Event]:
+        """A message's answer as it is made: `token`, `cart`, `order`, `citation`, …, last `done`.
+
+        Raises:
+            Refused: a problem instead of the stream, or at its end.
+            BrokenOff: the stream was not begun, or not ended.
+        """
+        path = f"/api/v1/sessions/{session_id}/messages"
+        headers = {**self._headers, "accept": "text/event-stream"}
+        body = {"text": text, "request_id": key}
+        try:
+            async with self._http.stream("POST", path, json=body, headers=headers) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise Refused(answer.status_code, _problem(answer))
+                async for event in _parse(answer.aiter_lines()):
+                    if event.kind == "error":
+                        raise Refused(int(event.data.get("status", 0)), event.data)
+                    yield event
+                    if event.kind == "done":
+                        return
+        except httpx.TransportError as error:
+            raise BrokenOff(repr(error)) from error
+        raise BrokenOff("the stream ended early")
 
     async def orders(self) -> list[dict[str, Any]]:
         """All orders the principal may see, newest first."""

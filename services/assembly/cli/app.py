@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from services.assembly.cli.chat import chat
 from services.assembly.cli.config import app as config
 from services.assembly.cli.demo import demo
 from services.assembly.cli.down import down
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (up, down, status, serve, migrate, demo, token):
+for command in (up, down, status, serve, migrate, demo, chat, token):
     app.command()(command)
 app.add_typer(config, name="config")
 app.add_typer(evaluate, name="eval")

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.bandit.policy import FloatArray
 
@@ -62,6 +63,7 @@ class LinUcb:
             weight: what all observations count now, in (0, 1]; it leaves the ridge alone.
         """
         self._rows = {arm_id: row for row, arm_id in enumerate(arms)}
+        self._asked: tuple[tuple[str, ...], slice | NDArray[np.intp]] = ((), slice(0, 0))
         prior = np.zeros((1, dimension + 1, dimension))
         prior[0, :dimension] = np.eye(dimension) / ridge
         self._prior = prior
@@ -73,22 +75,21 @@ class LinUcb:
             self._models[:-1, :dimension] = inverse
             self._models[:-1, dimension] = np.matmul(inverse, weight * b[:, :, None])[:, :, 0]
 
-    def upper_bounds(
-        self, arm_ids: Sequence[str], vectors: FloatArray, alpha: float
-    ) -> list[float]:
+    def upper_bounds(self, arm_ids: Sequence[str], vectors: FloatArray, alpha: float) -> FloatArray:
         """The upper confidence bound of each arm: xᵀθ + alpha √(xᵀA⁻¹x).
 
         Args:
             arm_ids: the arms, in any order.
             vectors: their x, (arms, dimension).
             alpha: width of the bound.
+
+        Returns:
+            (arms,), in the order asked for.
         """
-        find, unknown = self._rows.get, len(self._rows)
-        rows = [find(arm_id, unknown) for arm_id in arm_ids]
-        products = np.matmul(self._models.take(rows, axis=0), vectors[:, :, None])[:, :, 0]
-        # Not below 0 but for rounding.
-        variance = np.einsum("kd,kd->k", products[:, :-1], vectors).clip(0.0)
-        bounds: list[float] = (products[:, -1] + alpha * np.sqrt(variance)).tolist()
+        products = np.matmul(self._models[self._rows_of(tuple(arm_ids))], vectors[:, :, None])
+        variances = np.matmul(vectors[:, None, :], products[:, :-1])[:, 0, 0]
+        # Below 0 only by rounding.
+        bounds: FloatArray = products[:, -1, 0] + alpha * np.sqrt(np.abs(variances))
         return bounds
 
     def learn(self, arm_id: str, vector: FloatArray, reward: float) -> None:
@@ -96,6 +97,7 @@ class LinUcb:
         row = self._rows.get(arm_id)
         if row is None:
             row = self._rows[arm_id] = len(self._rows)
+            self._asked = ((), slice(0, 0))
             self._models = np.concatenate([self._models, self._prior])
         model = self._models[row]
         product = model @ vector
@@ -103,3 +105,14 @@ class LinUcb:
         gain = direction / (1.0 + direction @ vector)
         model[:-1] -= np.multiply.outer(gain, direction)
         model[-1] += gain * (reward - product[-1])
+
+    def _rows_of(self, arm_ids: tuple[str, ...]) -> "slice | NDArray[np.intp]":
+        """Where the models of these arms are; mostly the same arms are asked for again."""
+        asked, rows = self._asked
+        if asked != arm_ids:
+            unknown = len(self._rows)
+            found = [self._rows.get(arm_id, unknown) for arm_id in arm_ids]
+            in_place = found == [*range(len(found))]
+            rows = slice(0, len(found)) if in_place else np.array(found, np.intp)
+            self._asked = (arm_ids, rows)
+        return rows

@@ -84,7 +84,7 @@ def rank(
     eligible = [arm_id not in excluded for arm_id in arms]
     if not any(eligible):
         raise NoEligibleArm
-    bounds = model.upper_bounds(list(arms), vectors, settings.alpha)
+    bounds = model.upper_bounds(tuple(arms), vectors, settings.alpha).tolist()
     if context:
         probabilities = best_with_floor(bounds, eligible, settings.exploration_floor)
     else:

@@ -16,7 +16,6 @@ from maitred.bandit.v1 import (
 )
 
 from services.bandit.convert import (
-    arm_repeated,
     decision_not_found,
     feature_unknown,
     from_policy,
@@ -24,6 +23,7 @@ from services.bandit.convert import (
     from_stored,
     no_eligible_arm,
     policy_not_found,
+    to_arms,
     to_settings,
 )
 from services.bandit.copies import Copy, PolicyCopies
@@ -82,12 +82,28 @@ class PolicyService(policy_service_pb2_grpc.PolicyServiceServicer):
     ) -> policy_service_pb2.RankResponse:
         principal = current().principal
         known = await self._known(principal.tenant_id, request.policy_id)
-        ranking = self._ranked(request, known)
         knowledge = known.knowledge
+        arms, excluded = to_arms(request), frozenset(request.excluded_arm_ids)
+        try:
+            ranking = rank(
+                knowledge.settings,
+                known.model,
+                request.context,
+                arms,
+                excluded,
+                self._random.random(),
+            )
+        except UnknownFeature as unknown:
+            raise feature_unknown(unknown.feature) from unknown
+        except NoEligibleArm as none_left:
+            raise no_eligible_arm(request.policy_id) from none_left
         now, decision_id = self._clock(), self._ids.new()
         decision = from_ranking(
             request,
+            arms,
+            excluded,
             ranking,
+            arm_id=[*arms][ranking.chosen],
             decision_id=to_id("dec", decision_id),
             principal_id=principal.principal_id,
             version=knowledge.version,
@@ -141,24 +157,6 @@ class PolicyService(policy_service_pb2_grpc.PolicyServiceServicer):
         if known is None:
             raise policy_not_found(policy_id)
         return known
-
-    def _ranked(self, request: policy_service_pb2.RankRequest, known: Copy) -> Ranking:
-        arms = {arm.arm_id: arm.features for arm in request.arms}
-        if len(arms) < len(request.arms):
-            raise arm_repeated(_repeated(request))
-        try:
-            return rank(
-                known.knowledge.settings,
-                known.model,
-                request.context,
-                arms,
-                frozenset(request.excluded_arm_ids),
-                self._random.random(),
-            )
-        except UnknownFeature as unknown:
-            raise feature_unknown(unknown.feature) from unknown
-        except NoEligibleArm as none_left:
-            raise no_eligible_arm(request.policy_id) from none_left
 
 
 class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
@@ -266,12 +264,3 @@ def _new_decision(
         body=decision.SerializeToString(),
         create_time=now,
     )
-
-
-def _repeated(request: policy_service_pb2.RankRequest) -> str:
-    seen: set[str] = set()
-    for arm in request.arms:
-        if arm.arm_id in seen:
-            return arm.arm_id
-        seen.add(arm.arm_id)
-    return ""

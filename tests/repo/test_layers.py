@@ -16,6 +16,11 @@ EDGES = {"service.py", "convert.py", "events.py", "consumer.py", "clients.py"}
 OUTWARD = EDGES | {"wiring.py", "config.py", "store.py", "jobs.py"}
 # Adapters: files that may import the third parties named here, and the chassis.
 ADAPTERS: dict[str, set[str]] = {
+    "services/bandit/applier.py": {"structlog"},
+    "services/bandit/applying.py": {"asyncpg"},
+    "services/bandit/audit.py": set(),
+    "services/bandit/copies.py": {"structlog"},
+    "services/bandit/metrics.py": {"prometheus_client"},
     "services/coordinator/documents.py": {"yaml"},
     "services/coordinator/metrics.py": {"opentelemetry", "prometheus_client"},
     "services/learning/metrics.py": {"prometheus_client"},

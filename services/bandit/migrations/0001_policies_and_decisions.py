@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from services.chassis.data.offsets import consumer_tables
+
 revision = "0001"
 down_revision = None
 
@@ -168,6 +170,7 @@ GRANT EXECUTE ON FUNCTION bandit.tenants_with_work_v1, bandit.policy_versions_v1
 
 def upgrade() -> None:
     op.execute(TABLES)
+    op.execute(consumer_tables("bandit"))
     for table in ("policies", "arms", "decisions", "rewards"):
         op.execute(GUARD.format(table=table))
     op.execute(RECORD_DECISIONS_V1)

@@ -85,7 +85,7 @@ def test_the_order_of_the_arms_asked_for_is_nothing_to_their_bounds() -> None:
         model.learn(ARMS[number % 3], x[number % 3], float(r[number % 3]))
     forward = model.upper_bounds(ARMS, vectors[0], ALPHA)
     backward = model.upper_bounds(ARMS[::-1], vectors[0][::-1], ALPHA)
-    assert backward[::-1] == forward
+    assert backward[::-1].tolist() == forward.tolist()
 
 
 def test_what_counts_less_leaves_the_ridge_alone() -> None:

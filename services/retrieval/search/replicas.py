@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 
 from services.chassis.data.postgres import FAULTS
+from services.chassis.rpc.errors import unavailable
 from services.retrieval.metrics import RetrievalMetrics
 from services.retrieval.search.index import NewIndex, TenantIndex
 from services.retrieval.search.passages import IndexedDocument
@@ -74,11 +75,15 @@ class Replicas:
         """The tenant's index, up to date unless the database is slow or away.
 
         Raises:
-            FAULTS: there is no copy yet, and the database does not answer.
+            Failure: UNAVAILABLE DEPENDENCY_UNAVAILABLE: there is no copy yet, and the database
+                does not answer.
         """
         replica = self._replica(tenant_id)
         if replica.index is None:
-            await asyncio.shield(self._refreshing(tenant_id, replica))
+            try:
+                await asyncio.shield(self._refreshing(tenant_id, replica))
+            except FAULTS as fault:
+                raise unavailable("database") from fault
         elif self._is_doubted(replica, replica.index):
             await asyncio.wait([self._refreshing(tenant_id, replica)], timeout=_PATIENCE_S)
         assert replica.index is not None  # noqa: S101 - the first refresh made it or raised

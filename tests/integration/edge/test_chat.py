@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from uuid import uuid4
 
 import httpx
+import jwt
+import pytest
 import pytest_asyncio
 
+from gateway.config import GatewayConfig
+from services.chassis.rpc.identity import MeshVerifier, Principal
 from tests.integration.edge.serving import EventReader, House, ServerEvent, Tenant
 
 STREAM = {"accept": "text/event-stream"}
@@ -112,3 +117,21 @@ async def test_a_client_that_leaves_loses_no_turn(guest: httpx.AsyncClient, path
             await asyncio.sleep(0.05)
     assert answer.status_code == 200
     assert answer.json()["cart"]["lines"][0]["quantity"] == 2
+
+
+async def test_tokens_outlast_the_chat_they_are_minted_for(
+    guest: httpx.AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lives: list[float] = []
+    verify = MeshVerifier.verify
+
+    def seen(verifier: MeshVerifier, token: str) -> Principal:
+        claims = jwt.decode(token, options={"verify_signature": False})
+        lives.append(claims["exp"] - time.time())
+        return verify(verifier, token)
+
+    monkeypatch.setattr(MeshVerifier, "verify", seen)
+    await guest.post(path, json={"text": "a flat white"})
+    # The coordinator's, and that of orders, which it asks in the guest's name.
+    assert len(lives) > 1
+    assert min(lives) > GatewayConfig.model_fields["chat_timeout_s"].default

@@ -27,6 +27,7 @@ from services.chassis.data.outbox import PARTITIONS, partition_of
 
 KEY = "maitred:events:{{{partition}}}"
 RESTORED = "maitred:events:restored"
+_HEALED = "maitred:events:healed"
 _BATCH = 500
 _RETRY_S = 0.25
 
@@ -301,9 +302,19 @@ class StreamReader:
 
 
 async def tell_restored(client: Any, partitions: Iterable[int]) -> None:
-    """Says that these streams end where the log does."""
+    """Says that these streams end where the log does, and counts how often that was seen to."""
     if members := [str(partition) for partition in partitions]:
-        await client.sadd(RESTORED, *members)
+        pipeline = client.pipeline(transaction=False)
+        pipeline.sadd(RESTORED, *members)
+        for member in members:
+            pipeline.hincrby(_HEALED, member, 1)
+        await pipeline.execute()
+
+
+async def heal_counts(client: Any) -> dict[int, int]:
+    """How often the relay has made each stream end where the log does."""
+    counts = await client.hgetall(_HEALED)
+    return {int(partition): int(count) for partition, count in counts.items()}
 
 
 async def restored_ends(client: Any) -> dict[int, int]:

@@ -24,6 +24,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from services.chassis.data.consumer_metrics import ConsumerMetrics
 from services.chassis.rpc import call
 from services.chassis.rpc.metrics import RpcMetrics
 
@@ -59,6 +60,7 @@ class Telemetry:
         self.registry = registry
         self.provider = provider
         self.rpc = RpcMetrics(registry)
+        self.consumers = ConsumerMetrics(registry)
 
     @property
     def tracer(self) -> otel.Tracer | None:

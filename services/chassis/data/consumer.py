@@ -1,0 +1,399 @@
+"""Consumers: every event of a stream has its effect once.
+
+A consumer's position moves in the transaction of the effect, in the consumer's own schema: that is
+the whole of the dedupe. One process at a time consumes a partition, by a lease whose epoch every
+transaction checks. Each transaction also reads the position it moves, so neither a commit whose
+answer was lost nor a Redis that was wiped and refilled makes an event count twice.
+
+An effect that raises is poison. Its event is set aside as a dead letter, with the later ones of its
+aggregate, and all others flow. What a server's or a network's weakness raises is no poison: the
+transaction is tried again for as long as it takes.
+
+A new consumer begins where the stream does. Events that were trimmed before they were read are
+counted as missed and left.
+"""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Protocol
+
+import asyncpg
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+
+from services.chassis.data.consumer_metrics import ConsumerMetrics
+from services.chassis.data.leases import RENEW_EVERY_S
+from services.chassis.data.offsets import (
+    DeadLetter,
+    Held,
+    LeaseLost,
+    Offsets,
+    consumer_tables,
+)
+from services.chassis.data.postgres import FAULTS, Connection, Database
+from services.chassis.data.streams import (
+    StreamEvent,
+    decode,
+    heal_counts,
+    restored_ends,
+    stream_key,
+)
+
+__all__ = ["Consumer", "Effect", "LeaseLost", "consumer_tables"]
+
+_BATCH = 500
+_MOST_IN_TRANSACTION = 100
+_TRANSACTIONS_AT_ONCE = 4
+_BLOCK_S = 1.0
+_RETRY_S = 0.25
+# SQLSTATE classes that say nothing about the event: connection, transaction rollback, resources,
+# locks and state, operator's intervention, system error.
+_TRANSIENT = ("08", "40", "53", "55", "57", "58")
+
+_log = structlog.get_logger(__name__)
+
+
+class Effect(Protocol):
+    """What an event does to the consumer's schema."""
+
+    async def __call__(self, connection: Connection, event: StreamEvent) -> None:
+        """Writes by the connection, which is in a transaction of the event's tenant.
+
+        It is called again for an event whose transaction failed.
+
+        Raises:
+            Exception: the event cannot be taken in, now or later.
+        """
+        ...
+
+
+class Consumer:
+    """One consumer in one process; any number of processes may run it.
+
+    Args:
+        name: under which its position is kept, for ever.
+        schema: where; its migrations make `consumer_tables`.
+        types: of the events it wants; it passes over others.
+        effect: called for each event, in order, inside the transaction that moves the position.
+        database: the service's own.
+        redis: where the streams are; may come and go.
+        clock: for when a letter was set aside.
+        metrics: counts.
+        look_every_s: seconds between comparisons of positions with the ends of streams.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        schema: str,
+        types: frozenset[str],
+        effect: Effect,
+        database: Database,
+        redis: "redis.asyncio.Redis",
+        clock: Callable[[], datetime],
+        metrics: ConsumerMetrics,
+        look_every_s: float = 2.0,
+    ) -> None:
+        self._name = name
+        self._types = types
+        self._effect = effect
+        self._database = database
+        # The stubs type answers for every protocol and decoding at once.
+        self._client: Any = redis
+        self._clock = clock
+        self._metrics = metrics
+        self._look_every_s = look_every_s
+        self._offsets = Offsets(database, schema, name, f"{socket.gethostname()}:{os.getpid()}")
+        self._held: dict[int, Held] = {}
+        # By partition, how often its stream was healed when our position was first past its end.
+        self._doubts: dict[int, int] = {}
+        self._has_some = asyncio.Event()
+        self._slots = asyncio.Semaphore(_TRANSACTIONS_AT_ONCE)
+
+    @property
+    def held(self) -> Mapping[int, int]:
+        """The epoch of each partition that is ours, as far as is known."""
+        return {partition: held.epoch for partition, held in self._held.items()}
+
+    def holds(self, partition: int) -> int | None:
+        """The epoch under which a partition is ours, as far as is known; None if it is not."""
+        held = self._held.get(partition)
+        return held.epoch if held else None
+
+    async def check(self, connection: Connection, partition: int) -> None:
+        """Keeps the partition ours until the transaction of `connection` ends.
+
+        For other work that only the holder may do. The transaction may not idle for longer than
+        a lease's term.
+
+        Raises:
+            LeaseLost: it is not ours.
+        """
+        epoch = self.holds(partition)
+        if epoch is None:
+            raise LeaseLost
+        await self._offsets.check(connection, partition, epoch)
+
+    async def run(self) -> None:
+        """Consumes until cancelled, then gives its partitions back."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._hold(), name=f"{self._name}.hold")
+                group.create_task(self._read(), name=f"{self._name}.read")
+        finally:
+            held, self._held = self.held, {}
+            with suppress(*FAULTS):
+                await asyncio.shield(self._offsets.release(held))
+
+    async def _hold(self) -> None:
+        is_prepared = False
+        while True:
+            try:
+                if not is_prepared:
+                    await self._offsets.prepare()
+                    is_prepared = True
+                await self._keep_leases()
+            except FAULTS as error:
+                # The epochs still tell what is ours; every transaction checks them.
+                _log.warning("consumer.database_unavailable", error=type(error).__name__)
+            await asyncio.sleep(RENEW_EVERY_S if self._held else _RETRY_S)
+
+    async def _keep_leases(self) -> None:
+        if self._held:
+            asked = self.held
+            kept = await self._offsets.renew(asked)
+            for partition in asked.keys() - kept:
+                self._lost(partition, asked[partition])
+        taken = await self._offsets.take()
+        if taken:
+            _log.info("consumer.partitions_taken", consumer=self._name, partitions=sorted(taken))
+            self._held.update(taken)
+            self._has_some.set()
+        self._metrics.held.labels(self._name).set(len(self._held))
+
+    def _lost(self, partition: int, epoch: int) -> None:
+        if self.holds(partition) != epoch:
+            return
+        _log.warning("consumer.partition_lost", consumer=self._name, partition=partition)
+        del self._held[partition]
+        with suppress(KeyError):
+            self._metrics.lag.remove(self._name, str(partition))
+        if not self._held:
+            self._has_some.clear()
+
+    def _moved(self, partition: int, held: Held) -> None:
+        # Unless it was lost, and even taken again, meanwhile.
+        if self.holds(partition) == held.epoch:
+            self._held[partition] = held
+
+    async def _read(self) -> None:
+        clock = asyncio.get_running_loop().time
+        looked = clock()
+        while True:
+            await self._has_some.wait()
+            try:
+                is_well = await self._read_once()
+                if clock() >= looked + self._look_every_s:
+                    await self._look()
+                    looked = clock()
+            except (RedisError, *FAULTS) as error:
+                _log.warning("consumer.waits", consumer=self._name, error=type(error).__name__)
+                is_well = False
+            if not is_well:
+                await asyncio.sleep(_RETRY_S)
+
+    async def _read_once(self) -> bool:
+        """Takes in what the streams have after our positions; whether all of it went well."""
+        keys = {stream_key(partition).encode(): partition for partition in self._held}
+        after = {key: f"{self._held[partition].seq}-0" for key, partition in keys.items()}
+        block_ms = int(min(_BLOCK_S, self._look_every_s) * 1000)
+        answer = await self._client.xread(after, count=_BATCH, block=block_ms)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(
+                    self._take_in(
+                        keys[key],
+                        [decode(keys[key], entry_id, fields) for entry_id, fields in entries],
+                    )
+                )
+                for key, entries in answer
+            ]
+        return all(task.result() for task in tasks)
+
+    async def _take_in(self, partition: int, events: Sequence[StreamEvent]) -> bool:
+        """Takes in what follows in a partition; whether nothing got in the way."""
+        wanted = [event for event in events if event.type in self._types]
+        epoch = self.holds(partition)
+        if epoch is None:
+            return True
+        try:
+            async with self._slots:
+                self._count_gap(partition, events[0].cursor.seq)
+                for _, group in groupby(wanted, key=lambda event: event.tenant_id):
+                    of_tenant = [*group]
+                    for start in range(0, len(of_tenant), _MOST_IN_TRANSACTION):
+                        run = of_tenant[start : start + _MOST_IN_TRANSACTION]
+                        await self._commit(partition, run)
+                held = self._held.get(partition)
+                if held and held.seq < events[-1].cursor.seq:
+                    await self._skip(partition, held, events[-1].cursor.seq)
+        except LeaseLost:
+            self._lost(partition, epoch)
+        except FAULTS as error:
+            _log.warning(
+                "consumer.retried", consumer=self._name, partition=partition, error=repr(error)
+            )
+            return False
+        return True
+
+    def _count_gap(self, partition: int, first: int) -> None:
+        held = self._held.get(partition)
+        # One that is new misses nothing.
+        if held and 0 < held.seq < first - 1:
+            self._missed(partition, first - 1 - held.seq)
+
+    def _missed(self, partition: int, count: int) -> None:
+        _log.error("consumer.events_missed", consumer=self._name, partition=partition, count=count)
+        self._metrics.missed.labels(self._name).inc(count)
+
+    async def _commit(self, partition: int, run: Sequence[StreamEvent]) -> None:
+        """The effects of a tenant's events and the new position, all or nothing.
+
+        Raises:
+            LeaseLost: the partition is not ours.
+            Exception: one of `FAULTS`; it may even have been committed.
+        """
+        held = self._held.get(partition)
+        if held is None:
+            raise LeaseLost
+        letters: list[DeadLetter] = []
+        async with self._database.tenant(run[0].tenant_id) as connection:
+            held = replace(held, seq=await self._offsets.check(connection, partition, held.epoch))
+            fresh = [event for event in run if event.cursor.seq > held.seq]
+            if fresh:
+                letters = await self._apply(connection, fresh)
+                await self._offsets.advance(connection, partition, held, fresh[-1].cursor.seq)
+                held = replace(held, seq=fresh[-1].cursor.seq)
+        self._moved(partition, held)
+        self._count(fresh, letters)
+
+    async def _apply(
+        self, connection: Connection, events: Sequence[StreamEvent]
+    ) -> list[DeadLetter]:
+        """The effects of events of one tenant; those that were set aside instead."""
+        named = [(event, *_identify(event)) for event in events]
+        stuck = await self._offsets.stuck(
+            connection, events[0].tenant_id, {aggregate for _, _, aggregate in named}
+        )
+        letters: list[DeadLetter] = []
+        savepoint = "SAVEPOINT effect"
+        for event, event_id, aggregate in named:
+            await connection.execute(savepoint)
+            savepoint = "RELEASE SAVEPOINT effect; SAVEPOINT effect"
+            if aggregate in stuck:
+                error: str | None = "an earlier event of the same aggregate was set aside"
+            else:
+                error = await self._poison(connection, event)
+            if error is not None:
+                attempts = 0 if aggregate in stuck else 1
+                letter = DeadLetter(event, event_id, aggregate, error, attempts)
+                await self._offsets.set_aside(connection, letter, self._clock())
+                letters.append(letter)
+                stuck.add(aggregate)
+        return letters
+
+    async def _poison(self, connection: Connection, event: StreamEvent) -> str | None:
+        """Has the effect; what is wrong with the event, if it has none."""
+        try:
+            await self._effect(connection, event)
+        except Exception as error:
+            if _is_transient(error, connection):
+                raise
+            _log.exception(
+                "consumer.event_set_aside",
+                consumer=self._name,
+                cursor=str(event.cursor),
+                type=event.type,
+            )
+            await connection.execute("ROLLBACK TO SAVEPOINT effect")
+            return f"{type(error).__name__}: {error}"
+        return None
+
+    def _count(self, events: Sequence[StreamEvent], letters: Sequence[DeadLetter]) -> None:
+        aside = {letter.event.cursor for letter in letters}
+        for event in events:
+            is_aside = event.cursor in aside
+            family = self._metrics.dead_letters if is_aside else self._metrics.events
+            family.labels(self._name, event.type).inc()
+
+    async def _look(self) -> None:
+        """Compares positions with the ends of streams."""
+        heals = await heal_counts(self._client)
+        for partition, end in (await restored_ends(self._client)).items():
+            held = self._held.get(partition)
+            if held is None:
+                continue
+            self._metrics.lag.labels(self._name, str(partition)).set(max(0, end - held.seq))
+            if held.seq < end:
+                await self._pass_over(partition, held, end)
+            if held.seq <= end:
+                self._doubts.pop(partition, None)
+            elif self._is_past(partition, heals.get(partition, 0)):
+                _log.error(
+                    "consumer.log_began_anew", consumer=self._name, partition=partition, end=end
+                )
+                await self._skip(partition, held, end)
+
+    async def _pass_over(self, partition: int, held: Held, end: int) -> None:
+        """Moves on to a stream's end if all before it was trimmed."""
+        after = f"({held.seq}-0"
+        if not await self._client.xrange(stream_key(partition), after, "+", count=1):
+            if held.seq:
+                self._missed(partition, end - held.seq)
+            await self._skip(partition, held, end)
+
+    def _is_past(self, partition: int, heals: int) -> bool:
+        """Whether a position past a stream's end is one of a log that is no more.
+
+        A Redis that lost its last second ends too early as well, until the relay has compared it
+        with the log: the second comparison to end after this began after this.
+        """
+        doubted = self._doubts.setdefault(partition, heals)
+        if heals < doubted:
+            self._doubts[partition] = heals
+        return heals >= doubted + 2
+
+    async def _skip(self, partition: int, held: Held, seq: int) -> None:
+        try:
+            await self._offsets.skip(partition, held, seq)
+        except LeaseLost:
+            self._lost(partition, held.epoch)
+        else:
+            self._moved(partition, replace(held, seq=seq))
+
+
+def _identify(event: StreamEvent) -> tuple[str, str]:
+    """The id and the aggregate of an event; its position where it does not say."""
+    try:
+        envelope = json.loads(event.payload)
+        return str(envelope["id"]), str(envelope["subject"])
+    except (ValueError, KeyError, TypeError):
+        return str(event.cursor), str(event.cursor)
+
+
+def _is_transient(error: Exception, connection: Connection) -> bool:
+    """Whether it says nothing about the event."""
+    # Time that ran out is an OSError, too.
+    if connection.is_closed() or isinstance(error, OSError | asyncpg.InternalClientError):
+        return True
+    sqlstate = getattr(error, "sqlstate", None)
+    return isinstance(sqlstate, str) and sqlstate.startswith(_TRANSIENT)

@@ -4,8 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     from rich.console import Console
 
@@ -58,14 +57,16 @@ def _show(console: "Console", books: "Books") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from services.assembly.receipt import line_in_words, money
+
     table = Table("guest", "at", "order", "total", "seen on /events", box=SIMPLE_HEAD)
     for visit in sorted(books.visits, key=lambda one: (one.part.tenant, one.part.guest)):
         order = visit.order
         if order is None:
             table.add_row(visit.part.guest, visit.part.tenant, "[dim]nothing[/]", "", "")
             continue
-        lines = ", ".join(map(_line, order["lines"]))
-        total = f"{int(order['total_minor']) / 100:.2f} {order['currency_code']}"
+        lines = ", ".join(map(line_in_words, order["lines"]))
+        total = money(order["total_minor"], order["currency_code"])
         seen = _seen(books.seen[order["order_id"]])
         table.add_row(visit.part.guest, visit.part.tenant, lines, total, seen)
     console.print(table)
@@ -74,19 +75,6 @@ def _show(console: "Console", books: "Books") -> None:
         f" · {len(books.announced)} seen on /events · {len(books.listed)} in the lists",
         highlight=False,
     )
-
-
-def _line(line: "Mapping[str, Any]") -> str:
-    """A line of an order with what was chosen for it."""
-    chosen = [
-        one["option_name"] if one["quantity"] else f"no {one['option_name']}"
-        for one in line["options"]
-        if not one["is_default"]
-    ]
-    chosen += [one["add_on_name"] for one in line["add_ons"]]
-    chosen += [f"“{line['note']}”"] if line["note"] else []
-    made = f" ({', '.join(chosen)})" if chosen else ""
-    return f"{line['quantity']}× {line['product_name']}{made}"
 
 
 def _seen(statuses: "Sequence[str]") -> str:

@@ -55,7 +55,7 @@ async def test_orders_told_announced_and_stored_are_the_same(mesh: RunningMesh) 
         event.data["data"]["order_id"]
         for listener in listeners.values()
         for event in listener.heard
-        if event.data["data"]["status"] == "placed"
+        if event.kind == "order" and event.data["data"]["status"] == "placed"
     }
     stored = {
         order_id

@@ -1,6 +1,7 @@
 """The copies of indexes this process searches in: loaded when first needed, kept up to date."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -18,8 +19,10 @@ from services.retrieval.search.passages import IndexedDocument
 from services.retrieval.search.store import IndexStore, Snapshot
 
 _BATCH_CHUNKS = 2000
-# A search waits this long for what is newer than its copy, then is answered from the copy.
+# A search waits this long for what may be newer than its copy, or for what is known to be; then it
+# is answered from the copy.
 _PATIENCE_S = 0.25
+_PROMISED_S = 3.0
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +35,11 @@ class _Replica:
     wanted: int = 0
     asked_at: float = float("-inf")
     refreshing: "asyncio.Task[None] | None" = None
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether a newer generation than the copy's is known to be there."""
+        return self.index is not None and self.index.generation < self.wanted
 
 
 class Replicas:
@@ -84,8 +92,10 @@ class Replicas:
                 await asyncio.shield(self._refreshing(tenant_id, replica))
             except FAULTS as fault:
                 raise unavailable("database") from fault
-        elif self._is_doubted(replica, replica.index):
-            await asyncio.wait([self._refreshing(tenant_id, replica)], timeout=_PATIENCE_S)
+        elif replica.is_promised:
+            await self._catch_up(tenant_id, replica, _PROMISED_S)
+        elif self._clock() - replica.asked_at >= self._refresh_s:
+            await self._catch_up(tenant_id, replica, _PATIENCE_S)
         assert replica.index is not None  # noqa: S101 - the first refresh made it or raised
         return replica.index
 
@@ -97,10 +107,13 @@ class Replicas:
         self._metrics.indexes.set(len(self._replicas))
         return replica
 
-    def _is_doubted(self, replica: _Replica, index: TenantIndex) -> bool:
-        return (
-            index.generation < replica.wanted or self._clock() - replica.asked_at >= self._refresh_s
-        )
+    async def _catch_up(self, tenant_id: UUID, replica: _Replica, patience_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await asyncio.wait([self._refreshing(tenant_id, replica)])
+                # That one may have been asked for before what is known now was there.
+                while replica.is_promised:
+                    await asyncio.wait([self._refreshing(tenant_id, replica)])
 
     def _refreshing(self, tenant_id: UUID, replica: _Replica) -> "asyncio.Task[None]":
         if replica.refreshing is None:
@@ -109,12 +122,16 @@ class Replicas:
         return replica.refreshing
 
     async def _refreshed(self, tenant_id: UUID, replica: _Replica) -> None:
-        replica.asked_at, replica.wanted = self._clock(), 0
+        replica.asked_at, wanted = self._clock(), replica.wanted
         try:
             generation = await self._store.generation(tenant_id)
             if replica.index is None or replica.index.generation != generation:
                 await self._load(tenant_id, replica)
+            if replica.wanted == wanted:
+                # One that was there and is no more belonged to a database put back since.
+                replica.wanted = min(wanted, generation)
         except FAULTS as error:
+            replica.wanted = 0
             self._metrics.refresh_failures.inc()
             _log.warning("index.refresh_failed", error=type(error).__name__)
             raise

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import uvloop
 from rich.console import Console
 
-from tests.bench import chain, draining, fanout, mesh, placing, rest
+from tests.bench import chain, draining, fanout, mesh, placing, ranking, rest
 from tests.bench.table import Row, show
 
 BENCHES: Mapping[str, Callable[[], Awaitable[Sequence[Row]]]] = {
     "chain": chain.rows,
     "placing": placing.rows,
+    "ranking": ranking.rows,
     "rest": rest.rows,
     "draining": draining.rows,
     "fanout": fanout.rows,

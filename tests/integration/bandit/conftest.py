@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from services.chassis.data.postgres import Connection
 from tests.integration.bandit.serving import BanditClient, looking, serving
+from tests.integration.bandit.streaming import Streams, streaming
 from tests.support.servers import MigratedDatabase
 
 
@@ -29,3 +30,10 @@ async def sees(database: MigratedDatabase) -> AsyncIterator[Connection]:
 def tenant_id() -> UUID:
     """A tenant nobody else uses."""
     return uuid4()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def streams(redis_url: str) -> AsyncIterator[Streams]:
+    """The streams of this module."""
+    async with streaming(redis_url) as opened:
+        yield opened

@@ -56,7 +56,9 @@ class Learner:
         told = read(event.type, event.payload)
         if told is None:
             self._ignore(event, "irrelevant")
-        elif isinstance(told, Recommendation):
+            return
+        await self._store.hold(connection, event.tenant_id)
+        if isinstance(told, Recommendation):
             await self._record(connection, event.tenant_id, told)
         else:
             await self._judge(connection, event, told)
@@ -64,9 +66,7 @@ class Learner:
     async def _record(
         self, connection: Connection, tenant_id: UUID, recommendation: Recommendation
     ) -> None:
-        agent_ids = [recommendation.agent_id]
-        await self._store.meet(connection, tenant_id, agent_ids, self._clock())
-        await self._store.hold(connection, tenant_id, agent_ids)
+        await self._store.meet(connection, tenant_id, [recommendation.agent_id], self._clock())
         if await self._store.record(connection, tenant_id, recommendation):
             counts = changes([(None, recommendation)])
             await self._store.add_to_tallies(connection, tenant_id, counts)
@@ -90,7 +90,7 @@ class Learner:
         tenant_id: UUID,
         judged: Sequence[tuple[Recommendation, Recommendation]],
     ) -> None:
-        agents = await self._store.hold(
+        agents = await self._store.agents(
             connection, tenant_id, {after.agent_id for _, after in judged}
         )
         outcomes = [

@@ -1,3 +1,11 @@
+-- name: hold_tenant
+-- Makes us the only one to change what the tenant has learned, until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended('learning ' || $1::uuid, 0));
+
+-- name: wait_longer
+-- A cycle waits for events that are being taken in.
+SET LOCAL lock_timeout = '10s';
+
 -- name: record_recommendation
 -- Keeps a recommendation; no row if it is known.
 INSERT INTO learning.recommendations (
@@ -98,15 +106,6 @@ ORDER BY agent_id
 ON CONFLICT (tenant_id, agent_id) DO NOTHING
 RETURNING agent_id;
 
--- name: lock_agents
--- Trust in agents $2 (NULL: all), held until the transaction ends, in an order nobody departs from.
-SELECT agent_id, as_of, evidence, value_sum, square_sum, timely_sum, unfailed_sum, boost, verdict,
-    manual_state, told, settled, update_time
-FROM learning.trust
-WHERE tenant_id = $1 AND ($2::text[] IS NULL OR agent_id = ANY($2))
-ORDER BY agent_id
-FOR NO KEY UPDATE;
-
 -- name: read_agents
 -- Trust in agents $2 (NULL: all), by name.
 SELECT agent_id, as_of, evidence, value_sum, square_sum, timely_sum, unfailed_sum, boost, verdict,
@@ -116,7 +115,7 @@ WHERE tenant_id = $1 AND ($2::text[] IS NULL OR agent_id = ANY($2))
 ORDER BY agent_id;
 
 -- name: save_agent
--- The trust in an agent held by lock_agents.
+-- The trust in an agent.
 UPDATE learning.trust
 SET as_of = $3, evidence = $4, value_sum = $5, square_sum = $6, timely_sum = $7, unfailed_sum = $8,
     boost = $9, verdict = $10, manual_state = $11, told = $12, settled = $13, update_time = $14

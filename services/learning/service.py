@@ -105,10 +105,10 @@ class TrustService(trust_service_pb2_grpc.TrustServiceServicer):
     ) -> trust_service_pb2.OverrideTrustResponse:
         principal = current().principal
         async with self._store.transaction(principal.tenant_id) as connection:
-            held = await self._store.hold(connection, principal.tenant_id, [request.agent_id])
-            if not held:
+            known = await self._store.agents(connection, principal.tenant_id, [request.agent_id])
+            if not known:
                 raise trust_not_found(request.agent_id)
-            trust = held[0]
+            trust = known[0]
             override = to_state(request.state)
             if override is not trust.override:
                 trust = replace(trust, override=override, update_time=self._clock())
@@ -124,15 +124,15 @@ class TrustService(trust_service_pb2_grpc.TrustServiceServicer):
         tenant_id = current().principal.tenant_id
         async with self._store.transaction(tenant_id) as connection:
             met = await self._store.meet(connection, tenant_id, request.agent_ids, self._clock())
-            held = await self._store.hold(connection, tenant_id, request.agent_ids)
+            known = await self._store.agents(connection, tenant_id, request.agent_ids)
             saved = [
                 recorded(tenant_id, None, trust, "initialize", self._ids)
-                for trust in held
+                for trust in known
                 if trust.agent_id in met
             ]
             await self._store.save(connection, tenant_id, saved)
         self._committed()
-        trusts = {trust.agent_id: from_trust(trust, self._policy) for trust in held}
+        trusts = {trust.agent_id: from_trust(trust, self._policy) for trust in known}
         return trust_service_pb2.InitializeTrustResponse(
             trusts=[trusts[agent_id] for agent_id in request.agent_ids]
         )

@@ -1,6 +1,8 @@
-"""SQL of learning. Who changes an agent's counts or trust holds its row in `trust`.
+"""SQL of learning.
 
-Methods that take a connection write in the caller's transaction: a consumer's, or a cycle's.
+Methods that take a connection work in the caller's transaction: a consumer's, or a cycle's. Whoever
+writes holds the tenant, by an advisory lock taken first: sums, counts and what a cycle makes of
+them change one after another, and nobody waits in a circle.
 """
 
 import json
@@ -12,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.chassis.data.idempotency import Answer, IdempotencyKeys, Scope
+from services.chassis.data.idempotency import Answer, IdempotencyKeys, Scope, in_progress
 from services.chassis.data.outbox import OutboxEvent, append
 from services.chassis.data.postgres import Connection, Database, Queries
 from services.learning.cycles import KeptCycle, KeptInsight, KeptPattern, Known
@@ -72,9 +74,21 @@ class LearningStore:
 
     @asynccontextmanager
     async def transaction(self, tenant_id: UUID) -> AsyncIterator[Connection]:
-        """A tenant's transaction, for several of the writes below."""
-        async with self._database.tenant(tenant_id) as connection:
-            yield connection
+        """A tenant's transaction that holds it, for several of the writes below.
+
+        Raises:
+            Failure: ABORTED REQUEST_IN_PROGRESS if somebody holds it for too long.
+        """
+        try:
+            async with self._database.tenant(tenant_id) as connection:
+                await self.hold(connection, tenant_id)
+                yield connection
+        except asyncpg.LockNotAvailableError:
+            raise in_progress() from None
+
+    async def hold(self, connection: Connection, tenant_id: UUID) -> None:
+        """Makes the caller's transaction the only one to write to the tenant."""
+        await connection.execute(_QUERIES.hold_tenant, tenant_id)
 
     async def record(
         self, connection: Connection, tenant_id: UUID, recommendation: Recommendation
@@ -137,7 +151,7 @@ class LearningStore:
     async def add_to_tallies(
         self, connection: Connection, tenant_id: UUID, changes: Mapping[TallyKey, Counts]
     ) -> None:
-        """Adds differences to counts of agents that are held."""
+        """Adds differences to counts."""
         await connection.execute(
             _QUERIES.add_to_tallies,
             tenant_id,
@@ -153,7 +167,7 @@ class LearningStore:
     async def take_tallies(
         self, connection: Connection, tenant_id: UUID, agent_ids: Sequence[str], now: datetime
     ) -> list[Tally]:
-        """The counts of agents that are held; the next time, what is new is new since this."""
+        """The counts of agents; the next time, what is new is new since this."""
         since = (now - WINDOW).date()
         await connection.execute(_QUERIES.forget_tallies, tenant_id, since)
         rows = await connection.fetch(_QUERIES.read_tallies, tenant_id, agent_ids, since)
@@ -173,16 +187,16 @@ class LearningStore:
         )
         return {row["agent_id"] for row in rows}
 
-    async def hold(
+    async def agents(
         self, connection: Connection, tenant_id: UUID, agent_ids: Iterable[str] | None = None
     ) -> list[AgentTrust]:
-        """The trust in these agents (None: all), held until the transaction ends; by name."""
-        wanted = None if agent_ids is None else sorted(set(agent_ids))
-        rows = await connection.fetch(_QUERIES.lock_agents, tenant_id, wanted)
+        """The trust in these agents (None: all), by name; unknown ones are left out."""
+        wanted = None if agent_ids is None else list(agent_ids)
+        rows = await connection.fetch(_QUERIES.read_agents, tenant_id, wanted)
         return [to_trust(row) for row in rows]
 
     async def save(self, connection: Connection, tenant_id: UUID, saved: Iterable[Saved]) -> None:
-        """Writes the trust in agents that are held; changes are kept and told of."""
+        """Writes the trust in agents; changes are kept and told of."""
         for one in saved:
             await connection.execute(_QUERIES.save_agent, tenant_id, *_arguments(one.trust))
             if one.change is None:
@@ -201,11 +215,12 @@ class LearningStore:
             )
             await append(connection, one.change.event)
 
-    async def read(self, tenant_id: UUID, agent_ids: Sequence[str] | None) -> list[AgentTrust]:
-        """The trust in these agents (None: all), by name; unknown ones are left out."""
+    async def read(
+        self, tenant_id: UUID, agent_ids: Iterable[str] | None = None
+    ) -> list[AgentTrust]:
+        """As `agents`, in a transaction of its own."""
         async with self._database.tenant(tenant_id) as connection:
-            rows = await connection.fetch(_QUERIES.read_agents, tenant_id, agent_ids)
-        return [to_trust(row) for row in rows]
+            return await self.agents(connection, tenant_id, agent_ids)
 
     async def changes(self, tenant_id: UUID, agent_id: str, limit: int) -> list[Change]:
         """The last `limit` changes of the trust in an agent, oldest first."""
@@ -246,6 +261,8 @@ class CycleStore:
         async def work(connection: Connection) -> bytes:
             if not await connection.fetchval(_QUERIES.begin_cycle, tenant_id):
                 raise CycleRunning
+            await connection.execute(_QUERIES.wait_longer)
+            await self._learned.hold(connection, tenant_id)
             cycle = decide(await self._known(connection, tenant_id, now))
             await self._learned.save(connection, tenant_id, cycle.saved)
             await self._record(connection, tenant_id, cycle)
@@ -279,7 +296,7 @@ class CycleStore:
         return [to_pattern(row) for row in rows]
 
     async def _known(self, connection: Connection, tenant_id: UUID, now: datetime) -> Known:
-        agents = await self._learned.hold(connection, tenant_id)
+        agents = await self._learned.agents(connection, tenant_id)
         names = [agent.agent_id for agent in agents]
         tallies = await self._learned.take_tallies(connection, tenant_id, names, now)
         served = await connection.fetchval(_QUERIES.last_served, tenant_id)

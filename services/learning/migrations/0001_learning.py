@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from services.chassis.data.offsets import consumer_tables
+
 revision = "0001"
 down_revision = None
 
@@ -30,7 +32,6 @@ CREATE INDEX recommendations_by_decision
 CREATE INDEX recommendations_without_decision
     ON learning.recommendations (tenant_id, session_id) WHERE decision_id = '';
 
--- Guarded by the row of the agent in `trust`: whoever changes an agent's counts holds that.
 CREATE TABLE learning.tallies (
     tenant_id uuid NOT NULL,
     -- of the recommendations, UTC
@@ -156,5 +157,6 @@ GUARDED = (
 
 def upgrade() -> None:
     op.execute(TABLES)
+    op.execute(consumer_tables("learning"))
     for table in GUARDED:
         op.execute(GUARD.format(table=table))

@@ -58,7 +58,7 @@ class Applier:
             try:
                 await self.apply()
             except FAULTS as error:
-                _log.warning("bandit.apply_failed", error=type(error).__name__)
+                _log.warning("bandit.database_unavailable", error=type(error).__name__)
 
     async def apply(self) -> None:
         """Applies all there is to apply of the tenants whose partitions are held here."""
@@ -67,9 +67,17 @@ class Applier:
                 QUERIES.tenants_with_work, [*self._consumer.held], self._clock()
             )
         for row in rows:
-            with suppress(LeaseLost):
-                while await self._apply_batch(row["tenant_id"]):
-                    pass
+            await self._apply_all(row["tenant_id"])
+
+    async def _apply_all(self, tenant_id: UUID) -> None:
+        """Applies all there is of a tenant; what fails is tried at the next look."""
+        try:
+            while await self._apply_batch(tenant_id):
+                pass
+        except LeaseLost:
+            return
+        except FAULTS as error:
+            _log.warning("bandit.apply_failed", tenant=str(tenant_id), error=type(error).__name__)
 
     async def _apply_batch(self, tenant_id: UUID) -> bool:
         """Applies a tenant's next batch; whether there may be more."""

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import re
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from maitred.coordinator.v1 import feedback_service_pb2 as pb
 
@@ -124,6 +126,21 @@ async def test_of_ratings_at_once_the_one_told_last_counts(guest: Guest, sees: C
 
 async def test_a_conversation_without_ratings_has_none(guest: Guest) -> None:
     assert await guest.stats() == pb.FeedbackStats()
+
+
+async def test_new_ratings_are_counted_by_stars(
+    guest: Guest, coordinator: CoordinatorClient
+) -> None:
+    async def counted() -> float:
+        async with httpx.AsyncClient() as http:
+            text = (await http.get(f"http://127.0.0.1:{coordinator.admin}/metrics")).text
+        found = re.search(r'coordinator_user_feedback_total{rating="2"} (\S+)', text)
+        return float(found[1]) if found else 0.0
+
+    before = await counted()
+    await guest.rates(2, key="counted")
+    await guest.rates(2, key="counted")
+    assert await counted() == before + 1
 
 
 async def test_a_key_gives_one_rating(guest: Guest, sees: Connection) -> None:

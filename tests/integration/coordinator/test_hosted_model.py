@@ -367,7 +367,7 @@ async def test_a_model_slower_than_a_token_can_still_call_its_tools(
     late = MeshSigner(KEY.private_pem, KEY.kid, lambda: time.time() - 59)
 
     def slow(body: Mapping[str, Any]) -> Completion:
-        return replace(serve(body), pause_s=0.0 if turn_of(body).answers else 0.3)
+        return replace(serve(body), pause_s=0.0 if turn_of(body).answers else 0.2)
 
     provider.policy = slow
     guest.token = late.mint(guest.principal)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 
 from tests.integration.edge.serving import House, Tenant, cart
@@ -100,3 +102,32 @@ async def test_a_guest_orders_with_a_code(
     assert (order["subtotal_minor"], order["total_minor"]) == ("380", "280")
     assert order["discounts"] == quote["cart"]["discounts"]
     assert order["decision_id"] == "dec_" + "1" * 32
+
+
+async def test_a_guest_hears_what_is_off_and_pays_what_was_read_back(
+    served: House,
+) -> None:
+    other = await served.open_tenant()
+    async with served.client(other.manager_key) as manager:
+        made = await manager.post("/api/v1/promotions", json=WELCOME)
+        assert made.status_code == 200, made.text
+    async with served.guest(other) as someone:
+        session = (await someone.post("/api/v1/sessions", json={})).json()
+        path = f"/api/v1/sessions/{session['session_id']}/messages"
+
+        async def say(text: str) -> dict[str, Any]:
+            answer = await someone.post(path, json={"text": text})
+            assert answer.status_code == 200, answer.text
+            turn: dict[str, Any] = answer.json()
+            return turn
+
+        await say("a latte please")
+        redeemed = await say("I have the code WELCOME")
+        assert "€3.80 less €1.00 for Welcome: €2.80 to pay" in redeemed["text"]
+        assert redeemed["cart"]["payable_minor"] == "280"
+        # The code stays with the cart while it changes.
+        more = await say("and a croissant")
+        assert "€6.40 less €1.00 for Welcome: €5.40 to pay" in more["text"]
+        order = (await say("yes please"))["order"]
+    assert (order["subtotal_minor"], order["total_minor"]) == ("640", "540")
+    assert [discount["promotion_id"] for discount in order["discounts"]] == ["welcome"]

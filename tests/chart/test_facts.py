@@ -14,9 +14,11 @@ from services.chassis.run.config import ProcessConfig, Settings
 from tests.chart.chart import EVERYTHING, Rendered, container, environment, of_kind, render, secrets
 
 IDS = [target.name for target in TARGETS]
-# What a process opens only if it uses it.
+# Every process has a setting for these; not every one needs them.
 UNUSED = {
+    "coordinator": {"REDIS_URL"},
     "orders": {"REDIS_URL"},
+    "retrieval": {"REDIS_URL"},
     "relay": {"MAITRED_PAGE_TOKEN_KEY"},
 }
 DRAIN = {"MAITRED_DRAIN_DELAY_S", "MAITRED_DRAIN_GRACE_S"}

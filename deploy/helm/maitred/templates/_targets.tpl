@@ -15,7 +15,7 @@ coordinator:
   admin: 9465
   readiness: maitred.coordinator.v1.ChatService
   calls: [orders, bandit, learning, retrieval]
-  secrets: [redis, meshPublic, pageTokens, openai]
+  secrets: [meshPublic, pageTokens, openai]
 orders:
   grpc: 7102
   admin: 9466
@@ -39,7 +39,7 @@ retrieval:
   admin: 9470
   readiness: maitred.retrieval.v1.SearchService
   calls: []
-  secrets: [redis, meshPublic, pageTokens]
+  secrets: [meshPublic, pageTokens]
 relay:
   admin: 9467
   calls: []

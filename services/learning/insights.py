@@ -14,6 +14,7 @@ _LEAST_MOVE = 0.05
 _LEAST_SHARE = 0.1
 # An offer that even the upper end of its interval says is accepted less often than this.
 _SELDOM = 0.2
+_MOST_OFFERS = 5
 
 _WENT_WELL = {
     Kind.SERVE: "its conversations went well",
@@ -130,24 +131,27 @@ def of_shares(before: Mapping[str, int], now: Mapping[str, int]) -> Iterator[Ins
 
 
 def of_offers(tallies: Iterable[Tally]) -> Iterator[Insight]:
-    """Offers an agent had better not make; only those made since the last cycle."""
+    """The least wanted offers, of those something came of since the last cycle."""
     offers: dict[tuple[str, str], tuple[Counts, Counts]] = {}
     for tally in tallies:
         kind, _, product = tally.subject.partition(":")
         if kind == Kind.UPSELL and product:
             total, fresh = offers.get((tally.agent_id, product), (Counts(), Counts()))
             offers[tally.agent_id, product] = (total + tally.total, fresh + tally.fresh)
-    for (agent, product), (total, fresh) in sorted(offers.items()):
-        high = wilson(total.successes, total.outcomes)[1]
-        if not fresh.outcomes or total.outcomes < MINIMUM_OUTCOMES or high >= _SELDOM:
-            continue
-        yield Insight(
-            "offer_declined",
-            f"Consider not letting {agent} offer {product}: it was accepted"
-            f" {_times(total.successes)} of {total.outcomes}.",
-            agent,
-            {"successes": total.successes, "outcomes": total.outcomes, "high": high},
-        )
+    declined = [
+        (wilson(total.successes, total.outcomes)[1], agent, product, total)
+        for (agent, product), (total, fresh) in offers.items()
+        if fresh.outcomes and total.outcomes >= MINIMUM_OUTCOMES
+    ]
+    for high, agent, product, total in sorted(declined, key=lambda one: one[:3])[:_MOST_OFFERS]:
+        if high < _SELDOM:
+            yield Insight(
+                "offer_declined",
+                f"Consider not letting {agent} offer {product}: it was accepted"
+                f" {_times(total.successes)} of {total.outcomes}.",
+                agent,
+                {"successes": total.successes, "outcomes": total.outcomes, "high": high},
+            )
 
 
 def fresh_by_kind(tallies: Iterable[Tally], agent_id: str) -> dict[Kind, Counts]:

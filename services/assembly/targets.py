@@ -66,6 +66,27 @@ def _orders() -> Wiring:
     return Wiring(OrdersConfig, build)
 
 
+def _bandit() -> Wiring:
+    from services.bandit.config import BanditConfig
+    from services.bandit.wiring import build
+
+    return Wiring(BanditConfig, build)
+
+
+def _learning() -> Wiring:
+    from services.learning.config import LearningConfig
+    from services.learning.wiring import build
+
+    return Wiring(LearningConfig, build)
+
+
+def _retrieval() -> Wiring:
+    from services.retrieval.config import RetrievalConfig
+    from services.retrieval.wiring import build
+
+    return Wiring(RetrievalConfig, build)
+
+
 def _relay() -> Wiring:
     from services.relay.config import RelayConfig
     from services.relay.wiring import build
@@ -77,6 +98,9 @@ def _relay() -> Wiring:
 TARGETS = (
     Target("relay", _relay, ("admin",)),
     Target("orders", _orders, ("grpc", "admin")),
+    Target("retrieval", _retrieval, ("grpc", "admin")),
+    Target("bandit", _bandit, ("grpc", "admin")),
+    Target("learning", _learning, ("grpc", "admin")),
     Target("coordinator", _coordinator, ("grpc", "admin")),
     Target("gateway", _gateway, ("http", "grpc", "admin"), mints=True),
 )

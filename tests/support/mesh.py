@@ -17,7 +17,17 @@ from services.assembly.record import ProcessRecord, RunRecord, read_record
 from services.assembly.supervisor import State
 
 START_S = 120.0
-PROCESSES = ("gateway", "coordinator", "orders", "relay", "postgres", "valkey")
+PROCESSES = (
+    "gateway",
+    "coordinator",
+    "orders",
+    "bandit",
+    "learning",
+    "retrieval",
+    "relay",
+    "postgres",
+    "valkey",
+)
 
 
 @dataclass(frozen=True, slots=True)

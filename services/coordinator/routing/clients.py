@@ -19,7 +19,7 @@ from services.coordinator.routing.ports import (
 POLICY = "serving"
 # A guest waits no longer for who serves them; then somebody just does.
 _RANK_S = 0.5
-_TRUST_S = 0.25
+_TRUST_S = 0.5
 # After a failure nobody waits again for a while.
 _PAUSE_S = 2.0
 

@@ -1,5 +1,6 @@
 """The trust in agents as it was read last, per tenant."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -33,26 +34,37 @@ class KnownTrust:
         self._agent_ids = tuple(agent_ids)
         self._now = now
         self._read: dict[UUID, _Read] = {}
+        self._asking: dict[UUID, asyncio.Task[Mapping[str, Standing]]] = {}
 
     async def of(self, tenant_id: UUID) -> Mapping[str, Standing]:
         """The standing of each agent; an agent nothing is known of is missing."""
-        known = self._read.get(tenant_id, _Read({}, 0.0))
-        if self._now() < known.until:
+        known = self._read.get(tenant_id)
+        if known is not None and self._now() < known.until:
             return known.standings
-        # Others go on with what is known while this one asks.
-        self._keep(tenant_id, known.standings, _RETRY_S)
-        try:
-            standings = await self._reader.trust_in(self._agent_ids)
-        except Unavailable:
-            return known.standings
-        self._keep(tenant_id, standings, FRESH_S)
-        return standings
+        asking = self._asking.get(tenant_id)
+        if asking is None:
+            asking = asyncio.create_task(self._ask(tenant_id))
+            self._asking[tenant_id] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(tenant_id, None))
+        # Whoever asked first may leave before the answer comes.
+        return await asyncio.shield(asking)
 
     def forget(self, tenant_id: UUID) -> None:
         """Has the tenant's trust read anew; it has changed."""
         known = self._read.get(tenant_id)
         if known is not None:
             self._keep(tenant_id, known.standings, 0.0)
+
+    async def _ask(self, tenant_id: UUID) -> Mapping[str, Standing]:
+        try:
+            standings = await self._reader.trust_in(self._agent_ids)
+        except Unavailable:
+            known = self._read.get(tenant_id)
+            standings = known.standings if known else {}
+            self._keep(tenant_id, standings, _RETRY_S)
+        else:
+            self._keep(tenant_id, standings, FRESH_S)
+        return standings
 
     def _keep(self, tenant_id: UUID, standings: Mapping[str, Standing], for_s: float) -> None:
         self._read.pop(tenant_id, None)

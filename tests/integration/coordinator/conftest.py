@@ -14,6 +14,7 @@ from tests.integration.coordinator.serving import (
     orders_at,
     some_port,
 )
+from tests.integration.coordinator.whole import Whole, whole
 from tests.integration.orders.serving import OrdersClient, looking
 from tests.support.servers import MigratedDatabase
 
@@ -35,6 +36,15 @@ async def coordinator(
 ) -> AsyncIterator[CoordinatorClient]:
     async with coordinator_at(database, orders_port) as client:
         yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(
+    database: MigratedDatabase, redis_url: str, orders: OrdersClient, orders_port: int
+) -> AsyncIterator[Whole]:
+    """A coordinator that asks bandit, learning and retrieval too."""
+    async with whole(database, redis_url, orders, orders_port) as served:
+        yield served
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -98,11 +98,12 @@ def quoted(question: str, passages: Sequence[Passage], most: int) -> Quoted | No
 
 
 def _is_close(asked: frozenset[str], passage: Passage) -> bool:
-    if passage.similarity is not None and passage.similarity >= _CLOSE:
+    similarity = _NOT_FAR if passage.similarity is None else passage.similarity
+    if similarity >= _CLOSE:
         return True
-    if passage.similarity is not None and passage.similarity < _NOT_FAR:
-        return False
-    return _covered(asked, _stems_of(passage)) >= _MOSTLY
+    # A piece about many things is far from each of them, but has all the words.
+    least = _MOSTLY if similarity >= _NOT_FAR else 1.0
+    return _covered(asked, _stems_of(passage)) >= least
 
 
 def _best_sentences(asked: frozenset[str], passage: Passage, most: int) -> tuple[str, ...]:

@@ -7,8 +7,7 @@ from maitred.learning.v1 import recommendation_service_pb2
 
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc.identity import Role
-from services.learning.evidence import Observation, gathered
-from services.learning.trust import TrustPolicy, scores
+from tests.integration.learning.replay import kept, replayed
 from tests.integration.learning.serving import LearningClient, metadata, with_role
 from tests.integration.learning.telling import Guest
 
@@ -103,38 +102,12 @@ async def test_trust_is_a_replay_of_the_outcomes(
         for stars, bought in [(1, ()), (5, ("muffin",)), (3, ()), (4, ("muffin",)), (2, ())]
     ]
     await client.happens(*guests, Guest(tenant_id).is_served().leaves())
-    row = await sees.fetchrow(
-        "SELECT as_of, evidence, value_sum, square_sum, timely_sum, unfailed_sum"
-        " FROM learning.trust WHERE tenant_id = $1 AND agent_id = 'seller'",
-        tenant_id,
-    )
-    outcomes = await sees.fetch(
-        "SELECT outcome, outcome_source, outcome_time FROM learning.recommendations"
-        " WHERE tenant_id = $1 AND agent_id = 'seller' AND outcome IS NOT NULL",
-        tenant_id,
-    )
-    assert row is not None
-    replayed = gathered(
-        row["as_of"],
-        [
-            Observation(
-                one["outcome_time"],
-                one["outcome"],
-                is_timely=True,
-                is_failure=one["outcome_source"] == "session"
-                or (one["outcome_source"] == "rating" and one["outcome"] <= 0.25),
-            )
-            for one in outcomes
-        ],
-        TrustPolicy().half_life,
-    )
-    assert len(outcomes) == 11
-    assert tuple(row.values())[1:] == pytest.approx(
-        (replayed.count, replayed.value, replayed.square, replayed.timely, replayed.unfailed),
-        rel=1e-9,
-    )
+    found = await kept(sees, tenant_id, "seller")
+    expected = await replayed(sees, tenant_id, "seller")
+    assert found.counts == expected.counts == (11, 11, 4)
+    assert found.sums == pytest.approx(expected.sums, rel=1e-9)
     trust = await client.trust(tenant_id)
-    assert trust.overall == pytest.approx(scores(replayed).overall, rel=1e-9)
+    assert trust.evidence == pytest.approx(expected.sums[0], rel=1e-9)
     assert trust.low < trust.overall < trust.high
 
 

@@ -13,12 +13,17 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
 from typing import Protocol
 
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
+# mallopt(3): heaps that malloc keeps for threads. By default there are eight for each core, and a
+# search that ran in one leaves its memory there.
+M_ARENA_MAX = -8
+ARENAS = 2
 INHERITED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 # Runs the child: gets the call that reports readiness, returns the exit status.
@@ -140,5 +145,7 @@ def _detach(name: str, parent: int, log: Path | None, keep: int) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
         libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        with suppress(AttributeError):  # musl has no such heaps
+            libc.mallopt(M_ARENA_MAX, ARENAS)
         if os.getppid() != parent:  # it died before the line above
             os._exit(1)

@@ -11,6 +11,7 @@ from services.assembly.cli.demo import demo
 from services.assembly.cli.down import down
 from services.assembly.cli.evaluate import app as evaluate
 from services.assembly.cli.events import app as events
+from services.assembly.cli.ingest import ingest
 from services.assembly.cli.migrate import migrate
 from services.assembly.cli.serve import serve
 from services.assembly.cli.status import status
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (up, down, status, serve, migrate, demo, chat, token):
+for command in (up, down, status, serve, migrate, demo, chat, ingest, token):
     app.command()(command)
 app.add_typer(config, name="config")
 app.add_typer(evaluate, name="eval")

@@ -1,4 +1,4 @@
-"""`maitred eval`: measurements on real data, through the public gateway."""
+"""`maitred eval`: measurements on real data."""
 
 import asyncio
 import json
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from services.assembly.evals.replay import Transcript
+    from services.assembly.evals.retrieval import Collection
 
 app = typer.Typer(help="Measure on real data.", no_args_is_help=True, rich_markup_mode=None)
 app.command()(loop)
@@ -57,6 +58,57 @@ def orders(
     if failures:
         _write_failures(failures, transcripts)
     _show(console, scores)
+
+
+@app.command()
+def retrieval(
+    data: Annotated[Path, typer.Option(help="The folder scifact/ or policy_kb/ itself.")] = DATA
+    / "scifact",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the scores here.")] = None,
+) -> None:
+    """Answer judged questions by meaning, by words and by both, with the service's own code."""
+    from rich.console import Console
+
+    from services.assembly.evals.retrieval import COLLECTIONS
+    from services.assembly.refusal import Refusal
+
+    read = COLLECTIONS.get(data.resolve().name)
+    if read is None or not (data / "qrels.tsv").is_file():
+        if data != DATA / "scifact":
+            raise Refusal(f"{data} holds none of {', '.join(COLLECTIONS)}.")
+        print(f"Skipped: {data} holds no questions; name the folder that does with --data.")
+        return
+    console = Console()
+    collection = read(data)
+    scores = _retrieved(console, collection)
+    if json_file:
+        json_file.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+    _show_retrieval(console, scores)
+    console.print(collection.attribution, highlight=False)
+
+
+def _retrieved(console: "Console", collection: "Collection") -> dict[str, Any]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from services.assembly.evals.retrieval import evaluate
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        bar = progress.add_task("documents", total=len(collection.documents))
+        return evaluate(collection, lambda: progress.advance(bar))
+
+
+def _show_retrieval(console: "Console", scores: dict[str, Any]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    runs = {name: run for name, run in scores.items() if name != "latency_ms"}
+    table = Table("measure", *runs, box=SIMPLE_HEAD)
+    for measure in next(iter(runs.values())):
+        table.add_row(measure, *(_text(run[measure]) for run in runs.values()))
+    console.print(table)
+    took = scores["latency_ms"]
+    console.print(f"A hybrid search: p50 {took['p50']} ms, p95 {took['p95']} ms.", highlight=False)
 
 
 async def _replay(

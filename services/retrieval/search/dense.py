@@ -22,7 +22,7 @@ class FlatIndex:
         # A search is one thread's: others serve other searches.
         faiss.omp_set_num_threads(1)
         self._faiss: Any = faiss
-        self._index: Any = faiss.IndexIDMap(faiss.IndexFlatIP(dimensions))
+        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dimensions))
 
     def replace(self, gone: Sequence[int], keys: Sequence[int], vectors: Sequence[Vectors]) -> None:
         if gone:
@@ -42,3 +42,9 @@ class FlatIndex:
             parameters = self._faiss.SearchParameters(sel=selector)
         scores, keys = self._index.search(vector.reshape(1, -1), most, params=parameters)
         return list(zip(keys[0].tolist(), scores[0].tolist(), strict=True))
+
+    def cosines(self, vector: Vectors, keys: Sequence[int]) -> Sequence[float]:
+        if not keys:
+            return []
+        found: list[float] = (self._index.reconstruct_batch(np.asarray(keys)) @ vector).tolist()
+        return found

@@ -1,6 +1,5 @@
 """One tenant's index in memory: meaning over chunks, words over passages."""
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from uuid import UUID
 
 from services.retrieval.search.fusion import fuse
 from services.retrieval.search.passages import (
-    Chunk,
     Hit,
     Indexed,
     IndexedDocument,
@@ -19,9 +17,6 @@ from services.retrieval.search.passages import (
     context,
 )
 from services.retrieval.search.ports import DenseIndex, SparseIndex, Words
-
-# Shorter ones are parts of too many others.
-_WORD = re.compile(r"\w{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +107,9 @@ class TenantIndex:
             sparse = self._worded(question)
             dense = {passage: score for passage, (_, score) in nearest.items()}
             found = fuse(dense, sparse, question.dense_weight)[: question.limit]
+            cited = self._cited(question.vector, [key for key, _ in found if key not in nearest])
             hits = [
-                self._hit(key, score, nearest.get(key), sparse.get(key), question.text)
+                self._hit(key, score, nearest.get(key) or (cited[key], None), sparse.get(key))
                 for key, score in found
             ]
             return hits, self.generation
@@ -140,20 +136,18 @@ class TenantIndex:
             return {}
         return dict(self._sparse.search(question.text, question.candidates, question.kinds))
 
+    def _cited(self, vector: Vectors, keys: Sequence[int]) -> dict[int, int]:
+        """The chunk of each passage that is nearest to a question, however far."""
+        chunks = [chunk for key in keys for chunk in self._entries[key].chunk_keys]
+        near = dict(zip(chunks, self._dense.cosines(vector, chunks), strict=True))
+        return {key: max(self._entries[key].chunk_keys, key=near.__getitem__) for key in keys}
+
     def _hit(
-        self,
-        key: int,
-        score: float,
-        nearest: tuple[int, float] | None,
-        sparse: float | None,
-        text: str,
+        self, key: int, score: float, nearest: tuple[int, float | None], sparse: float | None
     ) -> Hit:
         entry = self._entries[key]
-        if nearest is None:
-            chunk, dense = _most_words(entry.passage, text), None
-        else:
-            chunk, dense = entry.passage.chunks[nearest[0] - entry.chunk_keys.start], nearest[1]
-        return Hit(entry.source, entry.passage, chunk, score, dense, sparse)
+        chunk = entry.passage.chunks[nearest[0] - entry.chunk_keys.start]
+        return Hit(entry.source, entry.passage, chunk, score, nearest[1], sparse)
 
     def _entry(self, source: Source, indexed: Indexed) -> _Entry:
         first = self._next_chunk
@@ -193,14 +187,3 @@ def _words(key: int, entry: _Entry) -> Words:
         context(entry.source.title, entry.passage.headings),
         entry.passage.text,
     )
-
-
-def _most_words(passage: Passage, text: str) -> Chunk:
-    """The chunk with the most of a question's words; the first of several."""
-    wanted = set(_WORD.findall(text.lower()))
-
-    def said(chunk: Chunk) -> int:
-        quote = passage.quote(chunk).lower()
-        return sum(word in quote for word in wanted)
-
-    return max(passage.chunks, key=said)

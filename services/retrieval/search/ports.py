@@ -30,6 +30,9 @@ class DenseIndex(Protocol):
     ) -> list[tuple[int, float]]:
         """Keys with their cosines, the nearest first; only of `among`, None for all."""
 
+    def cosines(self, vector: Vectors, keys: Sequence[int]) -> Sequence[float]:
+        """The cosine of each of `keys`, all of which are there."""
+
 
 class SparseIndex(Protocol):
     """Passages by their words."""

@@ -22,9 +22,21 @@ export function total(of) {
   return el(
     "div.total",
     {},
-    ...(of.discounts ?? []).map((discount) => sum(discount.display_name, -discount.amount_minor, of, discount.reason)),
+    ...discounts(of).map(({ name, minor, why }) => sum(name, -minor, of, why)),
     sum("Total", toPay, of),
   );
+}
+
+/** What each promotion takes off, over all lines it is about. */
+function discounts(of) {
+  const found = new Map();
+  for (const { promotion_id, display_name, amount_minor, reason } of of.discounts ?? []) {
+    const one = found.get(promotion_id) ?? { name: display_name, minor: 0, why: "" };
+    one.minor += Number(amount_minor);
+    one.why = [one.why, reason].filter(Boolean).join(" ");
+    found.set(promotion_id, one);
+  }
+  return [...found.values()];
 }
 
 function sum(label, minor, of, why = "") {

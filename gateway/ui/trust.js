@@ -33,31 +33,21 @@ async function reread() {
   const [{ agents = [] }, policy, { cycles = [] }] = await insist(() =>
     Promise.all([
       client.json("/agents"),
-      absent(client.json("/policies/serving"), { arms: [] }),
+      client.json("/policies/serving"),
       client.json("/learning/cycles?page_size=1"),
     ]),
   );
-  const trusts = await insist(() => Promise.all(agents.map(trustIn)));
+  const trusts = await insist(() => trustIn(agents));
   view.agents.replaceChildren(...trusts.map(agent));
   showArms(policy.arms ?? []);
   showCycle(cycles[0]);
 }
 
-/** The trust in an agent with its changes; the prior's where nothing is known of it. */
-async function trustIn({ agent_id }) {
-  const known = await absent(client.json(`/trust/${agent_id}`), null);
-  if (known) return known;
-  const { trusts } = await client.json(`/trust?agent_ids=${agent_id}`);
-  return trusts[0];
-}
-
-async function absent(reading, instead) {
-  try {
-    return await reading;
-  } catch (problem) {
-    if (problem.status !== 404) throw problem;
-    return instead;
-  }
+/** The trust in each agent, with its changes where there were any. */
+async function trustIn(agents) {
+  const named = agents.map(({ agent_id }) => `agent_ids=${agent_id}`).join("&");
+  const { trusts } = await client.json(`/trust?${named}`);
+  return Promise.all(trusts.map((one) => (one.update_time ? client.json(`/trust/${one.agent_id}`) : one)));
 }
 
 function agent(trust) {
@@ -140,7 +130,7 @@ function trend(trust) {
     return element;
   };
   const at = (value, index) => `${((index * width) / (points.length - 1)).toFixed(1)},${((1 - value) * height).toFixed(1)}`;
-  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, class: "trend", role: "img", "aria-label": "Trend" });
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", class: "trend", role: "img", "aria-label": "Trend" });
   svg.append(draw("line", { x1: 0, x2: width, y1: 0.7 * height, y2: 0.7 * height, class: "limit" }));
   svg.append(draw("polyline", { points: points.map(at).join(" ") }));
   return svg;

@@ -192,3 +192,50 @@ async def test_the_board_without_its_link_says_how_to_open_it(
 
     await expect(page.locator("#notice")).to_contain_text("staff link")
     await context.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_rating_moves_trust_and_reward_before_the_staffs_eyes(
+    browser: Browser, mesh: RunningMesh, coffee_bar: DemoTenant, size: str
+) -> None:
+    async with visiting(browser, mesh, size) as guest, visiting(browser, mesh, size) as staff:
+        await staff.goto(f"/t/{coffee_bar.slug}/trust#key={coffee_bar.manager_key}")
+        await expect(staff.locator("#live")).to_have_text("live")
+        agents = staff.locator("#agents article")
+        await expect(agents).to_have_count(3)
+        served = await staff.locator("#arms").inner_text()
+
+        await arrive(guest, coffee_bar)
+        await expect(guest.locator("#rating")).to_be_hidden()
+        await say(guest, "an espresso")
+        await say(guest, "yes")
+        # An order and its reward, before anybody rates.
+        await expect(staff.locator("#arms")).not_to_have_text(served)
+        before = await staff.locator("#arms").inner_text()
+        await guest.get_by_label("1 of 5: terrible").check(force=True)
+        await expect(guest.locator("#thanks")).to_have_text("Thank you!")
+        await expect(staff.locator("#arms")).not_to_have_text(before)
+        await picture(guest, f"guest-{size}-5-rated")
+
+        await staff.get_by_role("button", name="Run a cycle").click()
+        await expect(staff.locator("#cycle")).to_contain_text("outcomes")
+        await picture(staff, f"trust-{size}-1-cycle")
+        assert await fits(guest)
+        assert await fits(staff)
+        assert "key=" not in staff.url
+
+
+async def test_a_guest_sees_where_an_answer_stands(
+    browser: Browser, mesh: RunningMesh, coffee_bar: DemoTenant
+) -> None:
+    async with visiting(browser, mesh, "desktop") as guest:
+        await arrive(guest, coffee_bar)
+        await say(guest, "What are your opening hours?")
+        sources = guest.locator("#messages li.agent").last.locator("details.sources")
+        await expect(sources).to_have_count(1)
+        await sources.locator("summary").click()
+        await expect(sources.locator("q").first).not_to_be_empty()
+        await picture(guest, "guest-desktop-6-cited")
+        await guest.reload()
+
+        await expect(guest.locator("#messages li.agent").last.locator("details")).to_have_count(1)

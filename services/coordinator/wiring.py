@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from services.chassis.data.expiry import Expiry
 from services.chassis.data.idempotency import IdempotencyKeys, delete_expired_keys
@@ -10,6 +11,7 @@ from services.chassis.data.ids import IdFactory, to_id
 from services.chassis.data.migrate import check_schema
 from services.chassis.data.outbox import OutboxNotifier
 from services.chassis.data.pages import PageTokens
+from services.chassis.data.streams import StreamReader
 from services.chassis.run.lifecycle import Component, Loop, Resources
 from services.coordinator.agents.profile import Profile, arm_id, profile_of
 from services.coordinator.agents.service import AgentService
@@ -32,6 +34,7 @@ from services.coordinator.models.local.model import LocalModel
 from services.coordinator.models.local.replies import read_back
 from services.coordinator.models.port import ChatModel
 from services.coordinator.routing.clients import POLICY, BanditClient, TrustClient
+from services.coordinator.routing.consumer import TrustNews
 from services.coordinator.routing.router import Router
 from services.coordinator.routing.sentiment import Sentiment
 from services.coordinator.routing.trust import KnownTrust
@@ -99,10 +102,11 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
     notifier = OutboxNotifier(config.database_url)
     store = SessionStore(database, resources.clock, new_id, notifier.committed)
     is_tracked = config.learning_enabled and config.learning_tracking
+    deciding, routing_loops = router(config, resources, metrics, staff, arms)
     engines = TurnEngines(
         workflow,
         staff,
-        router(config, resources, metrics, staff, arms),
+        deciding,
         (lambda: to_id("rec", new_id())) if is_tracked else None,
         model,
         tools,
@@ -146,6 +150,7 @@ async def build(config: CoordinatorConfig, resources: Resources) -> Component:
             feedback.binding,
         ),
         loops=(
+            *routing_loops,
             Loop("notify", notifier.run),
             Loop("expire", expiry.run),
             Loop("abandon", abandonment.run),
@@ -186,21 +191,27 @@ def router(
     metrics: CoordinatorMetrics,
     staff: Staff,
     arms: Mapping[str, Profile],
-) -> Router:
-    """Decides who serves; by the bandit, unless routing is switched off."""
+) -> tuple[Router, Sequence[Loop]]:
+    """Decides who serves, by the bandit unless routing is switched off; and its loops."""
     peers = resources.peers
     agents = {arm: profile.agent for arm, profile in arms.items()}
     is_on = config.learning_enabled and config.learning_routing
-    return Router(
+    news = TrustNews(StreamReader(resources.redis)) if resources.redis is not None else None
+    trust = KnownTrust(
+        TrustClient(peers.channel("learning")),
+        sorted(agents.values()),
+        time.monotonic,
+        news.follow if news else lambda _: None,
+    )
+    made = Router(
         agents=agents,
         fallback=staff.fallback.agent,
         bandit=BanditClient(peers.channel("bandit")) if is_on else None,
-        trust=KnownTrust(
-            TrustClient(peers.channel("learning")), sorted(agents.values()), time.monotonic
-        ),
+        trust=trust,
         decided=lambda arm: metrics.bandit_decisions.labels(POLICY, arm).inc(),
         sentiment=Sentiment().of,
     )
+    return made, (Loop("trust", partial(news.run, trust.forget)),) if news and is_on else ()
 
 
 def packaged_profiles() -> Sequence[Profile]:

@@ -25,12 +25,18 @@ class KnownTrust:
         reader: who is asked.
         agent_ids: about whom.
         now: seconds on a clock that never goes back.
+        follow: told of each tenant whose trust is known, so that changes can be told to `forget`.
     """
 
     def __init__(
-        self, reader: TrustReader, agent_ids: Sequence[str], now: Callable[[], float]
+        self,
+        reader: TrustReader,
+        agent_ids: Sequence[str],
+        now: Callable[[], float],
+        follow: Callable[[UUID], None] = lambda _: None,
     ) -> None:
         self._reader = reader
+        self._follow = follow
         self._agent_ids = tuple(agent_ids)
         self._now = now
         self._read: dict[UUID, _Read] = {}
@@ -56,6 +62,7 @@ class KnownTrust:
             self._keep(tenant_id, known.standings, 0.0)
 
     async def _ask(self, tenant_id: UUID) -> Mapping[str, Standing]:
+        self._follow(tenant_id)
         try:
             standings = await self._reader.trust_in(self._agent_ids)
         except Unavailable:

@@ -101,7 +101,7 @@ def serving_settings(reward_window: timedelta) -> PolicySettings:
 
 
 def _values(names: tuple[str, ...], given: Mapping[str, float]) -> list[float]:
-    values = [given.get(name, 0.0) for name in names]
-    if unknown := given.keys() - set(names):
-        raise UnknownFeature(min(unknown))
-    return values
+    found = [given.get(name) for name in names]
+    if len(given) > len(names) - found.count(None):
+        raise UnknownFeature(min(given.keys() - set(names)))
+    return [value or 0.0 for value in found]

@@ -31,6 +31,7 @@ from services.coordinator.metrics import (
 from services.coordinator.migrations import SCHEMA
 from services.coordinator.models.local.approval import approves
 from services.coordinator.models.local.model import LocalModel
+from services.coordinator.models.local.offers import takes
 from services.coordinator.models.local.replies import read_back
 from services.coordinator.models.port import ChatModel
 from services.coordinator.routing.clients import POLICY, BanditClient, TrustClient
@@ -244,7 +245,11 @@ class TurnEngines:
 
     def of(self, begun: Begun, listener: Listener) -> Engine[Progress]:
         """The workflow with its nodes bound to one turn and who listens to it."""
-        approved = approves(begun.turn.user_text, read_back(begun.cart))
+        text, serving = begun.turn.user_text, begun.dialogue.serving
+        approved = approves(text, read_back(begun.cart))
+        if serving is not None and serving.offered:
+            # Who takes what was offered says yes to another cart than the one read back.
+            approved = approved and not takes(text)
         nodes = TurnNodes(
             begun=begun,
             consent=Consent(begun.read_back, approved),

@@ -38,6 +38,11 @@ def taken(text: str, name: str) -> str:
     return others if count else ""
 
 
+def takes(text: str) -> bool:
+    """Whether a guest asks for something that was offered, whatever it was."""
+    return bool(taken(text, "it"))
+
+
 def left(text: str) -> bool:
     """Whether a guest who was offered something says that they do without."""
     return _LEAVING.match(" ".join(words(text))) is not None

@@ -152,7 +152,7 @@ def test_every_probe_of_every_target_is_answered(release: Release, kind: str) ->
 
 
 async def test_a_guest_of_a_new_tenant_orders_through_all_of_it(release: Release) -> None:
-    """Which only works if the gateway finds the coordinator, and both find orders."""
+    """Which only works if the gateway and the coordinator find everyone they call."""
     peers = Peers({"gateway": f"ipv4:{LOOPBACK}:{release.port('gateway', 'grpc')}"})
     try:
         tenant = await scratch_tenant(
@@ -168,4 +168,11 @@ async def test_a_guest_of_a_new_tenant_orders_through_all_of_it(release: Release
         await guest.say(session["session_id"], "two teas please")
         said = await guest.say(session["session_id"], "yes, please")
 
+        decision = await manager.call("GET", f"/api/v1/decisions/{said['decision_id']}")
+        trust = await manager.call("GET", "/api/v1/trust")
+        found = await manager.call("POST", "/api/v1/search", {"query": "tea"})
+
     assert said["order"]["total_minor"] == "500"
+    assert decision["decision_id"] == said["decision_id"]
+    assert found["hits"] == []
+    assert "trusts" in trust

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from services.assembly.cli.chat import chat
+from services.assembly.cli.check import check
 from services.assembly.cli.config import app as config
 from services.assembly.cli.demo import demo
 from services.assembly.cli.down import down
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (up, down, status, serve, migrate, demo, chat, ingest, token):
+for command in (up, down, status, serve, migrate, demo, chat, check, ingest, token):
     app.command()(command)
 app.add_typer(config, name="config")
 app.add_typer(evaluate, name="eval")

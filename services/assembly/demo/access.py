@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 
 from services.assembly.home import Home, write_private
 
+# What `demo.env` sets: not settings of a process, but where a client finds one, and as whom.
+CLIENT_VARIABLES = ("MAITRED_URL", "MAITRED_ORDERS_GRPC", "MAITRED_API_KEY", "MAITRED_TENANT")
+
 
 @dataclass(frozen=True, slots=True)
 class DemoTenant:
@@ -39,10 +42,8 @@ def keep_tenants(home: Home, tenants: Sequence[DemoTenant]) -> None:
 
 def write_demo_env(home: Home, gateway_url: str, orders_address: str, tenant: DemoTenant) -> None:
     """Write `demo.env`, to be sourced by a shell: where the mesh is, and a manager's key."""
-    write_private(
-        home.demo_env,
-        f"export MAITRED_URL={gateway_url}\n"
-        f"export MAITRED_ORDERS_GRPC={orders_address}\n"
-        f"export MAITRED_API_KEY={tenant.manager_key}\n"
-        f"export MAITRED_TENANT={tenant.slug}\n",
+    values = (gateway_url, orders_address, tenant.manager_key, tenant.slug)
+    lines = (
+        f"export {name}={value}\n" for name, value in zip(CLIENT_VARIABLES, values, strict=True)
     )
+    write_private(home.demo_env, "".join(lines))

@@ -240,6 +240,16 @@ def example(classes: Iterable[type[Settings]]) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+def names_given() -> dict[str, set[str]]:
+    """Every name each source has a value for, in capitals, whether a setting has it or not."""
+    sources = {
+        ".env": DotEnvSettingsSource(Settings),
+        "the environment": EnvSettingsSource(Settings),
+        os.environ.get(FILE_VARIABLE, "no file"): _FileSource(Settings),
+    }
+    return {label: {name.upper() for name in source.env_vars} for label, source in sources.items()}
+
+
 class _FileSource(EnvSettingsSource):
     """The TOML file, read as if its keys were environment variables."""
 

@@ -1,0 +1,1 @@
+"""What `maitred check` looks at: a module per subject, each returning findings."""

@@ -45,11 +45,13 @@ class Release:
     Attributes:
         ports: where each port of a container is here.
         key: of mesh tokens.
+        logs: the folder of what each target writes, `<target>.log`.
     """
 
     rendered: Sequence[Rendered]
     ports: Mapping[int, int]
     key: KeyPair
+    logs: Path
 
     def url(self, target: str, port: str) -> str:
         return f"http://{LOOPBACK}:{self.port(target, port)}"
@@ -95,11 +97,7 @@ def release(
         "maitred-mesh": {"public.pem": key.public_pem, "private.pem": key.private_pem},
         "maitred-page-tokens": {"key": "a test's"},
     }
-    ports = {
-        port["containerPort"]: free_port(0)
-        for one in deployments.values()
-        for port in container(one)["ports"]
-    }
+    ports: dict[int, int] = {}
 
     def told(workload: Rendered) -> dict[str, str]:
         given = {
@@ -113,6 +111,9 @@ def release(
 
     [job] = of_kind("Job", rendered).values()
     subprocess.run(command(job), env=told(job), cwd=home, check=True, timeout=START_S)
+    for one in deployments.values():
+        for port in container(one)["ports"]:
+            ports[port["containerPort"]] = free_port(0, ports.values())
     with ExitStack() as stack:
         for target, one in deployments.items():
             log = stack.enter_context((home / f"{target}.log").open("w"))
@@ -121,7 +122,7 @@ def release(
             )
             stack.callback(process.wait)
             stack.callback(process.terminate)
-        yield Release(rendered, ports, key)
+        yield Release(rendered, ports, key, home)
 
 
 def command(workload: Rendered) -> list[str]:
@@ -146,7 +147,8 @@ def test_every_probe_of_every_target_is_answered(release: Release, kind: str) ->
         for target, one in of_kind("Deployment", release.rendered).items()
     }
     while waiting:
-        assert time.monotonic() < deadline, f"{kind} of {sorted(waiting)} is not answered"
+        logs = [(release.logs / f"{target}.log").read_text()[-2000:] for target in waiting]
+        assert time.monotonic() < deadline, f"{kind} of {sorted(waiting)} is not answered: {logs}"
         waiting = {one: probe for one, probe in waiting.items() if not release.answers(one, probe)}
         time.sleep(0.1)
 

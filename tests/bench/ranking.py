@@ -35,8 +35,13 @@ async def rows() -> Sequence[Row]:
 
 async def _rank_row() -> Row:
     key = new_key()
-    token = MeshSigner(key.private_pem, key.kid).mint(MANAGER)
-    metadata = (("authorization", f"Bearer {token}"), ("x-request-id", "req_bench"))
+    signer = MeshSigner(key.private_pem, key.kid)
+
+    def metadata() -> Metadata:
+        # Anew as it runs out: all rounds take longer than a token holds.
+        token = signer.mint(MANAGER)
+        return (("authorization", f"Bearer {token}"), ("x-request-id", "req_bench"))
+
     async with AsyncExitStack() as stack:
         one = await stack.enter_async_context(store())
         ports = {
@@ -54,12 +59,14 @@ async def _rank_row() -> Row:
             for name, port in ports.items()
         }
         policies = policy_service_pb2_grpc.PolicyServiceStub(channels["rank"])
-        await _make_policy(policies, metadata)
+        await _make_policy(policies, metadata())
         echo = EchoStub(channels["echo"]).echo
         found = await interleaved(
             {
-                "echo": _rate(lambda: echo(EchoRequest(text="two"), metadata=metadata, timeout=10)),
-                "rank": _rate(lambda: policies.Rank(_request(), metadata=metadata, timeout=10)),
+                "echo": _rate(
+                    lambda: echo(EchoRequest(text="two"), metadata=metadata(), timeout=10)
+                ),
+                "rank": _rate(lambda: policies.Rank(_request(), metadata=metadata(), timeout=10)),
             }
         )
     return Row(

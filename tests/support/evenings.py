@@ -23,7 +23,7 @@ CATCH_UP_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event of `events.log`: its position, its id, which order it is about and its status."""
+    """An order's event of `events.log`: its position, its id, its order and the order's status."""
 
     cursor: str
     event_id: str
@@ -57,10 +57,10 @@ class Ledger:
         return str(cursor)
 
     def events(self, tenant_id: str, after: str) -> list[LoggedEvent]:
-        """The log's events of a tenant after a position, in order."""
+        """The log's events of a tenant's orders after a position, in order."""
         rows = self._rows(
             "SELECT partition || '-' || seq, convert_from(payload, 'UTF8') FROM events.log"
-            " WHERE tenant_id = %s AND seq > %s ORDER BY seq",
+            " WHERE tenant_id = %s AND seq > %s AND type = 'maitred.order.v1' ORDER BY seq",
             tenant_id,
             int(after.partition("-")[2]),
         )
@@ -111,7 +111,7 @@ class TenantAccount:
 
     Attributes:
         rows: quotes by order, of the orders placed this evening.
-        logged: the evening's events in the log.
+        logged: the evening's events of orders in the log.
         heard: those that the listener heard.
     """
 
@@ -139,6 +139,7 @@ class Account:
             assert [
                 (event.cursor, event.data["id"], event.data["data"]["status"])
                 for event in tenant.heard
+                if event.kind == "order"
             ] == [(event.cursor, event.event_id, event.status) for event in tenant.logged]
 
 

@@ -32,6 +32,9 @@ class RetrievalConfig(ProcessConfig):
         ge=10,
         le=2000,
     )
+    least_cosine: float = setting(
+        0.2, "Cosine below which a piece is not found by meaning, -1 to 1.", ge=-1, le=1
+    )
     indexes_kept: int = setting(
         64,
         "Tenants whose index is kept in memory, the last searched ones; 1 to 10000.",

@@ -63,7 +63,7 @@ class WordEmbedding:
         if not ids:
             return np.zeros(DIMENSIONS, np.float32)
         mean: Vector = self._table[ids].astype(np.float32).sum(axis=0) / np.float32(len(ids))
-        length = np.linalg.norm(mean)
+        length = np.sqrt((mean * mean).sum())
         return mean / length if length else mean
 
 

@@ -71,7 +71,9 @@ async def build(config: RetrievalConfig, resources: Resources) -> Component:
             ingester.sent,
             replicas.changed,
         ),
-        SearchService(replicas, embedding, pool, config.dense_weight, config.candidates),
+        SearchService(
+            replicas, embedding, pool, config.dense_weight, config.candidates, config.least_cosine
+        ),
     )
     return Component(
         name="retrieval",

@@ -1,5 +1,6 @@
 """Brings the demo tenants into an installation, through its contracts alone."""
 
+import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,15 +28,19 @@ from maitred.orders.v1.promotion_service_pb2 import (
     UpdatePromotionRequest,
 )
 from maitred.orders.v1.promotion_service_pb2_grpc import PromotionServiceStub
+from maitred.retrieval.v1.document_pb2 import INGESTION_STATE_RUNNING as RUNNING
+from maitred.retrieval.v1.document_service_pb2 import CreateDocumentRequest, GetIngestionRequest
+from maitred.retrieval.v1.document_service_pb2_grpc import DocumentServiceStub
 
 from services.assembly.demo.access import DemoTenant
+from services.assembly.demo.knowledge import documents_of
 from services.chassis.rpc.call import Call, use
 from services.chassis.rpc.identity import MeshSigner, Principal, Role
 from services.chassis.rpc.peers import Peers
 
 CATALOGS = Path(__file__).parent / "catalogs"
 PROMOTIONS = Path(__file__).parent / "promotions"
-# Slug to name; catalog and promotions are the files named like the slug.
+# Slug to name; catalog, promotions and documents are the files named like the slug.
 TENANTS = {"coffee-bar": "The Daily Grind", "pizzeria": "Forno Vivo"}
 CALL_S = 30.0
 # Tenants are made for no tenant.
@@ -45,10 +50,10 @@ NO_TENANT = UUID(int=0)
 async def seed(
     peers: Peers, signer: MeshSigner, known: Sequence[DemoTenant]
 ) -> Sequence[DemoTenant]:
-    """Create what is missing: tenants, catalogs, promotions, a manager's and a staff key each.
+    """Create what is missing: tenants, catalogs, promotions, documents, two API keys each.
 
     Args:
-        peers: reaches `gateway` and `orders`.
+        peers: reaches `gateway`, `orders` and `retrieval`.
         signer: of tokens the mesh trusts.
         known: what an earlier call returned; kept where it is still true.
     """
@@ -70,6 +75,7 @@ class _Seeder:
         orders = peers.channel("orders")
         self._catalogs = CatalogServiceStub(orders)
         self._promotions = PromotionServiceStub(orders)
+        self._documents = DocumentServiceStub(peers.channel("retrieval"))
         self._signer = signer
 
     async def tenants(self) -> dict[str, Tenant]:
@@ -96,7 +102,9 @@ class _Seeder:
         name = f"{tenant.slug.replace('-', '_')}.json"
         text = (CATALOGS / name).read_text(encoding="utf-8")
         promotions = (PROMOTIONS / name).read_text(encoding="utf-8")
-        catalog = hashlib.sha256((text + promotions).encode()).hexdigest()
+        documents = list(documents_of(tenant.slug.replace("-", "_"), text))
+        written = "".join(document.content for document in documents)
+        catalog = hashlib.sha256((text + promotions + written).encode()).hexdigest()
         if known is not None and known.catalog == catalog:
             return known
         with self._as(UUID(tenant.tenant_id), Role.MANAGER):
@@ -105,6 +113,8 @@ class _Seeder:
             )
             for promotion in Parse(promotions, ListPromotionsResponse()).promotions:
                 await self._promote(promotion)
+            for document in documents:
+                await self._teach(document)
             return DemoTenant(
                 slug=tenant.slug,
                 tenant_id=tenant.tenant_id,
@@ -121,6 +131,15 @@ class _Seeder:
             if error.code() is not StatusCode.ALREADY_EXISTS:
                 raise
             await self._promotions.UpdatePromotion(UpdatePromotionRequest(promotion=promotion))
+
+    async def _teach(self, document: CreateDocumentRequest) -> None:
+        """Takes a document in; returns when it can be found."""
+        sent = await self._documents.CreateDocument(document)
+        request = GetIngestionRequest(ingestion_id=sent.ingestion.ingestion_id)
+        while (  # noqa: ASYNC110 - nobody tells a caller
+            await self._documents.GetIngestion(request)
+        ).ingestion.state == RUNNING:
+            await asyncio.sleep(0.05)
 
     async def _key(self, role: "ProtoRole.ValueType") -> str:
         created = await self._keys.CreateApiKey(

@@ -132,7 +132,7 @@ def search(
     index: TenantIndex,
     embedding: WordEmbedding,
     dense_weight: float,
-    candidates: int,
+    defaults: RetrievalConfig,
 ) -> Run:
     """Every question, as the service answers it, one after another."""
     found: dict[str, list[str]] = {}
@@ -140,7 +140,16 @@ def search(
     for name, text in collection.questions.items():
         began = time.perf_counter()
         vector = embedding.embed([text])[0]
-        question = Question(text, vector, frozenset(), dense_weight, 2 * candidates, candidates)
+        question = Question(
+            text,
+            vector,
+            frozenset(),
+            dense_weight,
+            # more than a caller may ask for, so that documents of many passages leave others room
+            limit=2 * defaults.candidates,
+            candidates=defaults.candidates,
+            least_cosine=defaults.least_cosine,
+        )
         hits, _ = index.search(question)
         seconds.append(time.perf_counter() - began)
         found[name] = list(dict.fromkeys(hit.source.source for hit in hits))[:DEPTH]
@@ -149,13 +158,12 @@ def search(
 
 def evaluate(collection: Collection, progress: Callable[[], None]) -> dict[str, Any]:
     """Scores of meaning alone, words alone and both, with the service's defaults."""
-    defaults = RetrievalConfig.model_fields
-    candidates = defaults["candidates"].default
+    defaults = RetrievalConfig.model_construct()
     embedding = WordEmbedding.load()
     index = build(collection, embedding, progress)
-    weights = {"dense": 1.0, "sparse": 0.0, "hybrid": defaults["dense_weight"].default}
+    weights = {"dense": 1.0, "sparse": 0.0, "hybrid": defaults.dense_weight}
     runs = {
-        name: search(collection, index, embedding, weight, candidates)
+        name: search(collection, index, embedding, weight, defaults)
         for name, weight in weights.items()
     }
     p50, p95 = np.percentile(runs["hybrid"].seconds, (50, 95)) * 1000

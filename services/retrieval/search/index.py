@@ -30,6 +30,7 @@ class Question:
         dense_weight: of meaning against words, in [0, 1].
         limit: passages wanted.
         candidates: pieces each of meaning and words may put forward.
+        least_cosine: what is farther is not found by meaning: it only happens to be there.
     """
 
     text: str
@@ -38,6 +39,7 @@ class Question:
     dense_weight: float
     limit: int
     candidates: int
+    least_cosine: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,8 @@ class TenantIndex:
             ]
         best: dict[int, tuple[int, float]] = {}
         for chunk, score in self._dense.search(question.vector, question.candidates, among):
-            best.setdefault(self._passage_of[chunk], (chunk, score))
+            if score >= question.least_cosine:
+                best.setdefault(self._passage_of[chunk], (chunk, score))
         return best
 
     def _worded(self, question: Question) -> dict[int, float]:

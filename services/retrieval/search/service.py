@@ -30,6 +30,7 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
         pool: threads to search in.
         dense_weight: of meaning against words where a request names none.
         candidates: pieces each of meaning and words may put forward.
+        least_cosine: what is farther is not found by meaning.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
         pool: Executor,
         dense_weight: float,
         candidates: int,
+        least_cosine: float,
     ) -> None:
         self._replicas = replicas
         self._embedding = embedding
         self._pool = pool
         self._dense_weight = dense_weight
         self._candidates = candidates
+        self._least_cosine = least_cosine
 
     @property
     def binding(self) -> ServicerBinding:
@@ -76,5 +79,6 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
                 dense_weight=request.dense_weight if weighed else self._dense_weight,
                 limit=request.limit or _DEFAULT_LIMIT,
                 candidates=self._candidates,
+                least_cosine=self._least_cosine,
             )
         )

@@ -1,8 +1,8 @@
 """Words in tantivy: BM25 over passages, in memory.
 
 A passage has two fields: its text below what it stands under, and what it stands under alone,
-which counts a little extra. Words are lower-cased, folded to ASCII and stemmed (Snowball), the
-most frequent left out; measured with those rules in docs/developer/evaluation.md.
+which counts a little extra. Words are lower-cased, folded to ASCII and stemmed (Snowball), and those
+that say nothing left out: docs/developer/evaluation.md has what each of it is worth.
 """
 
 import re
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from services.retrieval.search.english import STOP_WORDS
 from services.retrieval.search.ports import Words
 
 if TYPE_CHECKING:
@@ -19,14 +20,14 @@ CONTEXT_BOOST = 0.2
 # The least tantivy takes; a writer lives for one batch.
 _WRITER_BYTES = 15_000_000
 _LONGEST_WORD = 64
-_NO_WORD = re.compile(r"[\W_]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 class TantivyIndex:
     """Implements `SparseIndex`."""
 
-    def __init__(self, language: str = "english") -> None:
-        """An empty index; imports tantivy. ValueError for a language it has no stemmer of."""
+    def __init__(self) -> None:
+        """An empty index; imports tantivy."""
         import tantivy
 
         self._tantivy: Any = tantivy
@@ -38,7 +39,7 @@ class TantivyIndex:
             builder.add_text_field(name, tokenizer_name="words", index_option="freq")
         self._schema = builder.build()
         self._index = tantivy.Index(self._schema)
-        self._index.register_tokenizer("words", _words(language))
+        self._index.register_tokenizer("words", _words())
         self._index.config_reader(reload_policy="manual")
 
     def prepare(self, gone: Iterable[UUID], words: Iterable[Words]) -> None:
@@ -58,18 +59,23 @@ class TantivyIndex:
         self._index.reload()
 
     def search(self, query: str, limit: int, kinds: frozenset[str]) -> list[tuple[int, float]]:
+        # Of nothing but stop words the parser makes a query for everything.
+        words = [word for word in _WORD.findall(query.lower()) if word not in STOP_WORDS]
+        if not words:
+            return []
         # The stubs type a field's values for every kind of field at once.
         searcher: Any = self._index.searcher()
-        hits = searcher.search(self._parsed(query, kinds), limit, count=False).hits
+        hits = searcher.search(self._parsed(words, kinds), limit, count=False).hits
         keys = searcher.fast_field_values("key", [address for _, address in hits])
         return [(key, score) for key, (score, _) in zip(keys, hits, strict=True)]
 
-    def _parsed(self, query: str, kinds: frozenset[str]) -> "tantivy.Query":
-        """Any of the words: a guest's question has no syntax, so what looks like it goes first."""
-        words = _NO_WORD.sub(" ", query).lower()
+    def _parsed(self, words: Iterable[str], kinds: frozenset[str]) -> "tantivy.Query":
+        """Any of the words, which are bare: a guest's question has no syntax."""
         parsed: tantivy.Query
         parsed, _ = self._index.parse_query_lenient(
-            words, ["text", "context"], field_boosts={"text": 1.0, "context": CONTEXT_BOOST}
+            " ".join(words),
+            ["text", "context"],
+            field_boosts={"text": 1.0, "context": CONTEXT_BOOST},
         )
         if not kinds:
             return parsed
@@ -84,7 +90,7 @@ class TantivyIndex:
         return narrowed
 
 
-def _words(language: str) -> "tantivy.TextAnalyzer":
+def _words() -> "tantivy.TextAnalyzer":
     from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
     return (
@@ -92,7 +98,7 @@ def _words(language: str) -> "tantivy.TextAnalyzer":
         .filter(Filter.remove_long(_LONGEST_WORD))
         .filter(Filter.lowercase())
         .filter(Filter.ascii_fold())
-        .filter(Filter.stopword(language))
-        .filter(Filter.stemmer(language))
+        .filter(Filter.custom_stopword(sorted(STOP_WORDS)))
+        .filter(Filter.stemmer("english"))
         .build()
     )

@@ -19,15 +19,25 @@ from tests.support.people import answered, client, order, session
 SERVICES = {
     "gateway": {"maitred.identity.v1.ApiKeyService", "maitred.identity.v1.TenantService"},
     "coordinator": {
+        "maitred.coordinator.v1.AgentService",
         "maitred.coordinator.v1.ChatService",
+        "maitred.coordinator.v1.FeedbackService",
         "maitred.coordinator.v1.SessionService",
     },
     "orders": {
         "maitred.orders.v1.CartService",
         "maitred.orders.v1.CatalogService",
         "maitred.orders.v1.OrderService",
+        "maitred.orders.v1.PromotionService",
         "maitred.orders.v1.QuoteService",
     },
+    "bandit": {"maitred.bandit.v1.DecisionService", "maitred.bandit.v1.PolicyService"},
+    "learning": {
+        "maitred.learning.v1.CycleService",
+        "maitred.learning.v1.RecommendationService",
+        "maitred.learning.v1.TrustService",
+    },
+    "retrieval": {"maitred.retrieval.v1.DocumentService", "maitred.retrieval.v1.SearchService"},
 }
 EVERY_SERVER = {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
 
@@ -74,9 +84,11 @@ async def test_what_happens_is_counted_under_fixed_names(
         ("coordinator_node_execution_total", ("node", "status")),
         ("coordinator_node_execution_duration_seconds_count", ("node",)),
         ("coordinator_routing_decisions_total", ("profile", "route")),
+        ("coordinator_bandit_decisions_total", ("arm", "policy")),
     } <= counted["coordinator"]
     assert ("gateway_http_requests_total", ("method", "route", "status")) in counted["gateway"]
-    for name in ("coordinator", "orders"):
+    assert ("bandit_decisions_total", ("arm", "policy")) in counted["bandit"]
+    for name in SERVICES.keys() - {"gateway"}:
         assert "grpc_server_handled_total" in {series for series, _ in counted[name]}
 
 

@@ -14,6 +14,8 @@ from services.assembly.network import LOOPBACK, free_port
 from tests.support.mesh import RunningMesh, own_environment, wait_until
 
 TARGETS = ("orders", "coordinator", "gateway")
+# What they call, and what loses nothing by staying one: the mesh's own serve.
+SHARED = ("bandit", "learning", "retrieval")
 REPLICAS = 2
 START_S = 60.0
 # Longer than our balancer takes to notice, however busy the machine is.
@@ -38,7 +40,7 @@ class Replica:
 
 @contextmanager
 def replicated(mesh: RunningMesh) -> Iterator[Mapping[str, Sequence[Replica]]]:
-    """Two replicas of every target but the relay, each knowing both of those it calls."""
+    """Two replicas of what a turn runs through, each knowing both of those it calls."""
     ports: set[int] = set()
 
     def address() -> str:
@@ -50,6 +52,10 @@ def replicated(mesh: RunningMesh) -> Iterator[Mapping[str, Sequence[Replica]]]:
     peers = {
         f"MAITRED_{target.upper()}_ADDRESS": f"ipv4:{','.join(addresses)}"
         for target, addresses in grpc.items()
+    }
+    peers |= {
+        f"MAITRED_{target.upper()}_ADDRESS": f"ipv4:{mesh.address(target, 'grpc')}"
+        for target in SHARED
     }
     shared = {**_shared(mesh), **peers}
     with ExitStack() as stack:

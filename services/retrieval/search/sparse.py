@@ -1,8 +1,8 @@
 """Words in tantivy: BM25 over passages, in memory.
 
 A passage has two fields: its text below what it stands under, and what it stands under alone,
-which counts a little extra. Words are lower-cased, folded to ASCII and stemmed (Snowball), and those
-that say nothing left out: docs/developer/evaluation.md has what each of it is worth.
+which counts a little extra. Words are lower-cased, folded to ASCII and stemmed (Snowball); those
+that say nothing are left out. What each of it is worth stands in docs/developer/evaluation.md.
 """
 
 import re

@@ -7,7 +7,7 @@ accounts of the same evening, and have to agree.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -137,7 +137,7 @@ class Evening:
         async with httpx.AsyncClient(base_url=self._url, timeout=60) as http:
             staff = {one.slug: GatewayClient(http, one.staff_key) for one in self._tenants}
             before = {order["order_id"] for one in staff.values() for order in await one.orders()}
-            with _background(self._watch(slug, one, before) for slug, one in staff.items()):
+            with in_background(self._watch(slug, one, before) for slug, one in staff.items()):
                 await asyncio.gather(*(one.wait() for one in self._listening.values()))
                 at_once = asyncio.Semaphore(AT_ONCE)
                 await asyncio.gather(*(self._visit(http, part, at_once) for part in self._parts))
@@ -208,7 +208,7 @@ async def _move(staff: GatewayClient, event: Event, status: str) -> None:
 
 
 @contextmanager
-def _background(work: Iterator[Any]) -> Iterator[None]:
+def in_background(work: Iterable[Coroutine[Any, Any, None]]) -> Iterator[None]:
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         yield

@@ -63,8 +63,21 @@ async def seed(
     seeded = []
     for slug, display_name in TENANTS.items():
         tenant = existing.get(slug) or await seeder.create(slug, display_name)
-        seeded.append(await seeder.furnish(tenant, by_id.get(tenant.tenant_id)))
+        seeded.append(await seeder.furnish(tenant, slug, by_id.get(tenant.tenant_id)))
     return tuple(seeded)
+
+
+async def open_branch(peers: Peers, signer: MeshSigner, slug: str, house: str) -> DemoTenant:
+    """Create a tenant that has nothing behind it, furnished as a demo tenant is.
+
+    Args:
+        peers: reaches `gateway`, `orders` and `retrieval`.
+        signer: of tokens the mesh trusts.
+        slug: of the new tenant; none has it yet.
+        house: slug of the demo tenant it is like.
+    """
+    seeder = _Seeder(peers, signer)
+    return await seeder.furnish(await seeder.create(slug, TENANTS[house]), house, None)
 
 
 class _Seeder:
@@ -98,11 +111,11 @@ class _Seeder:
             )
         return created.tenant
 
-    async def furnish(self, tenant: Tenant, known: DemoTenant | None) -> DemoTenant:
-        name = f"{tenant.slug.replace('-', '_')}.json"
-        text = (CATALOGS / name).read_text(encoding="utf-8")
-        promotions = (PROMOTIONS / name).read_text(encoding="utf-8")
-        documents = list(documents_of(tenant.slug.replace("-", "_"), text))
+    async def furnish(self, tenant: Tenant, house: str, known: DemoTenant | None) -> DemoTenant:
+        name = house.replace("-", "_")
+        text = (CATALOGS / f"{name}.json").read_text(encoding="utf-8")
+        promotions = (PROMOTIONS / f"{name}.json").read_text(encoding="utf-8")
+        documents = list(documents_of(name, text))
         written = "".join(document.content for document in documents)
         catalog = hashlib.sha256((text + promotions + written).encode()).hexdigest()
         if known is not None and known.catalog == catalog:

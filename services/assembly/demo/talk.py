@@ -38,6 +38,9 @@ class Talk:
         self._questions = list(guest.asks)
         self._said: list[str] = []
         self._hoped: Counter[str] = Counter()
+        self._offers: list[str] = []
+        self._is_in_order = False
+        self._is_read_back = False
 
     @property
     def is_as_meant(self) -> bool:
@@ -99,7 +102,8 @@ class Talk:
         self._hoped = Counter()
         self._is_in_order = holds == self.wants
         self._is_read_back = reads_back(answer["text"], cart)
-        beside = list(_beside(answer["text"], [line["product_name"] for line in cart["lines"]]))
+        products = [line["product_name"] for line in cart.get("lines", [])]
+        beside = list(_beside(answer["text"], products))
         self.told.asides += len(beside)
         self._offers = [
             one for one in _named(" ".join(beside), self._menu) if one not in self.wants
@@ -109,10 +113,6 @@ class Talk:
                 self.told.liked += 1
             else:
                 self.told.disliked += 1
-
-    _offers: list[str] = []
-    _is_in_order = False
-    _is_read_back = False
 
 
 def _worth(answer: Mapping[str, Any]) -> int:

@@ -1,11 +1,11 @@
 """`maitred chat`: a guest at a terminal, whose answers survive a line that drops."""
 
 import asyncio
+import contextlib
 import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,7 +15,7 @@ from services.assembly.client import GatewayClient
 from services.assembly.conversation import Conversation
 from services.assembly.demo.access import DemoTenant
 from services.assembly.network import LOOPBACK
-from tests.support.mesh import RunningMesh, own_environment
+from tests.support.mesh import RunningMesh, own_environment, wait_until
 
 
 def chat(mesh: RunningMesh, said: str, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -51,6 +51,15 @@ def test_a_guest_rates_who_serves(mesh: RunningMesh) -> None:
     assert "rated: 4 of 5" in lines
     assert sum("/rate 1-5" in line for line in lines) == 1 + 2
     assert "> nobody reads this" not in lines
+
+
+def test_an_answer_from_a_document_says_where_it_stands(mesh: RunningMesh) -> None:
+    def is_cited() -> bool:
+        lines = chat(mesh, "when do you open on sunday?\n").stdout.splitlines()
+        return any(re.fullmatch(r"\[1\] .+: “.*9:00.*”", line) for line in lines)
+
+    # The documents may still be on their way into the index.
+    wait_until(is_cited, 60)
 
 
 def test_another_tenant_is_a_word_away(mesh: RunningMesh, pizzeria: DemoTenant) -> None:
@@ -94,42 +103,46 @@ async def test_an_answer_whose_line_drops_is_told_whole_and_once(
     assert len(turn["cart"]["lines"]) == 2
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def dropping(upstream: str, word: bytes) -> AsyncIterator[str]:
     """The same gateway over a line that drops, once, where a chat's `word` would pass."""
     parts = urlsplit(upstream)
     armed = [word]
 
-    async def carry(
-        source: asyncio.StreamReader, target: asyncio.StreamWriter, line: asyncio.Event
-    ) -> None:
+    async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while data := await source.read(65_536):
             # A chat alone asks for a stream; what it says comes after its headers.
             chatting = b"/messages" in data or not data.startswith(b"POST ")
             if armed and chatting and armed[0] in data:
                 armed.clear()
-                break
+                return
             target.write(data)
             await target.drain()
-        line.set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(parts.hostname, parts.port)
-        dropped = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            ways = [
-                group.create_task(carry(reader, far_writer, dropped)),
-                group.create_task(carry(far_reader, writer, dropped)),
-            ]
-            await dropped.wait()
-            for way in ways:
-                way.cancel()
+        ways = {
+            asyncio.create_task(carry(reader, far_writer)),
+            asyncio.create_task(carry(far_reader, writer)),
+        }
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
         for end in (writer, far_writer):
             end.close()
+            with contextlib.suppress(ConnectionError):
+                await end.wait_closed()
 
-    server = await asyncio.start_server(connected, LOOPBACK, 0)
+    connections: set[asyncio.Task[None]] = set()
+
+    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.add(asyncio.create_task(connected(reader, writer)))
+
+    server = await asyncio.start_server(accepted, LOOPBACK, 0)
     try:
         yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
         assert not armed, "the line never dropped"
     finally:
         server.close()
+        await asyncio.gather(*connections)

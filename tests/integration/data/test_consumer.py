@@ -1,5 +1,7 @@
 """Consumers: every event has its effect once, whatever happens to whom."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -285,11 +287,12 @@ async def test_two_that_lose_leases_all_the_time_take_each_event_in_once(
     published: list[StreamEvent] = []
 
     async def both_have_taken_some_in() -> bool:
-        """Asked again and again; each time there is more, and nobody's lease is good."""
-        more = events(range(len(published) + 1, len(published) + 21))
-        await bench.publish(*more)
-        published.extend(more)
+        """Asked again and again; nobody's lease is good, and there is always more to come."""
         await bench.expire_leases()
+        if await bench.position() == len(published):
+            more = events(range(len(published) + 1, len(published) + 21))
+            await bench.publish(*more)
+            published.extend(more)
         return {row["by"] for row in await bench.rows("effects", "by", "id")} == {"one", "two"}
 
     async with (
@@ -300,3 +303,28 @@ async def test_two_that_lose_leases_all_the_time_take_each_event_in_once(
         await eventually(both_have_taken_some_in)
         await bench.until_at(len(published))
     assert await bench.effects() == list(range(1, len(published) + 1))
+
+
+async def test_a_killed_process_loses_and_doubles_nothing(
+    bench: Bench, database: MigratedDatabase, redis_url: str
+) -> None:
+    """The second of two takes over in the middle of a batch, once the lease has ended."""
+    total = 800
+    await bench.publish(*events(range(1, total + 1)))
+    command = [sys.executable, "-m", "tests.integration.data.consumer_process"]
+    arguments = [database.service_url("orders"), redis_url]
+    first = await asyncio.create_subprocess_exec(*command, *arguments, "one")
+    try:
+
+        async def is_busy() -> bool:
+            return await bench.position() > 0
+
+        await eventually(is_busy)
+        async with bench.consuming(counted("two")):
+            first.kill()
+            await bench.until_at(total)
+    finally:
+        if first.returncode is None:
+            await first.wait()
+    assert await bench.effects() == list(range(1, total + 1))
+    assert {row["by"] for row in await bench.rows("effects", "by", "id")} == {"one", "two"}

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import uvloop
 from rich.console import Console
 
-from tests.bench import chain, draining, fanout, mesh, placing, ranking, rest
+from tests.bench import chain, draining, fanout, mesh, placing, ranking, rest, searching
 from tests.bench.table import Row, show
 
 BENCHES: Mapping[str, Callable[[], Awaitable[Sequence[Row]]]] = {
     "chain": chain.rows,
     "placing": placing.rows,
     "ranking": ranking.rows,
+    "searching": searching.rows,
     "rest": rest.rows,
     "draining": draining.rows,
     "fanout": fanout.rows,

@@ -1,6 +1,6 @@
 """A chat turn against the bare cost of its hops and commits, the model's time taken off.
 
-Hops are the calls that coordinator and orders count, and the request to the gateway. Commits are
+Hops are the calls that all services count, and the request to the gateway. Commits are
 the transactions that write. What each costs bare is measured in the same run: a unary call to an
 echo, and one small durable statement.
 """
@@ -99,7 +99,7 @@ async def _tally(
     mesh: RunningMesh, connection: "asyncpg.Connection[asyncpg.Record]", http: httpx.AsyncClient
 ) -> Tally:
     calls = model_s = 0.0
-    for name in ("coordinator", "orders"):
+    for name in ("coordinator", "orders", "bandit", "learning", "retrieval"):
         metrics = await http.get(f"http://{mesh.address(name, 'admin')}/metrics")
         for family in text_string_to_metric_families(metrics.text):
             for sample in family.samples:

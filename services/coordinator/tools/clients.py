@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 import grpc
-from maitred.retrieval.v1 import search_service_pb2, search_service_pb2_grpc
+from maitred.retrieval.v1 import document_pb2, search_service_pb2, search_service_pb2_grpc
 
 from services.chassis.rpc.errors import from_rpc_error
 from services.coordinator import convert
@@ -12,6 +12,12 @@ from services.coordinator.sessions.serving import Passage
 from services.coordinator.tools.ports import KnowledgeUnavailable
 
 _SEARCH_S = 2.0
+# What is on the menu is asked of the catalog, which knows what is sold out.
+_KINDS = (
+    document_pb2.DOCUMENT_KIND_OTHER,
+    document_pb2.DOCUMENT_KIND_POLICY,
+    document_pb2.DOCUMENT_KIND_FAQ,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +30,7 @@ class RetrievalClient:
 
     async def search(self, query: str, limit: int) -> Sequence[Passage]:
         """As `Knowledge.search`."""
-        request = search_service_pb2.SearchRequest(query=query, limit=limit)
+        request = search_service_pb2.SearchRequest(query=query, limit=limit, kinds=_KINDS)
         try:
             response = await self._searches.Search(request, timeout=_SEARCH_S)
         except grpc.aio.AioRpcError as error:

@@ -221,14 +221,9 @@ def question_in(text: str) -> str:
 
 
 def asks_beside(text: str) -> str:
-    """Return the first sentence with a question mark that does not order; empty for none."""
+    """Return the first sentence with a question mark; empty for none."""
     return next(
-        (
-            said
-            for said, asked in sentences(text)
-            if asked and not _ORDERING_QUESTION.search(said) and not _GREETING.search(said)
-        ),
-        "",
+        (said for said, asked in sentences(text) if asked and not _GREETING.search(said)), ""
     )
 
 

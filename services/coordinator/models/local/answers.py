@@ -40,6 +40,11 @@ _ELSEWHERE = re.compile(
     r"how late|owner|manager|football|news|joke)\b"
 )
 _LISTING_GROUP = re.compile(r"^(?:\w+ )*(?:which|what)\b.*\b(?:have|offer|got|there|choose)\b")
+_STOCKING = re.compile(
+    r"\b(?:have|has|got|sell|serve|offer|carry|do|make|there|available|any|kinds?|types?|sorts?|"
+    r"which|list|menu|what (?:\w+ ){1,2}(?:are|do))\b"
+)
+"""Asks what there is; anything else that names something on the menu asks something about it."""
 _TELLING_ADDRESS = re.compile(r"\b(?:my address|i live)\b")
 _INSIDE = re.compile(
     r"\b(?:what is in|what is (?:a|an|the)\b|what are (?:the )?ingredients|ingredients|made (?:of|"
@@ -80,7 +85,8 @@ def answer(question: str, menu: MenuView, subject: str = "") -> Answer:
     for told in _STOCK_TELLERS:
         text = told(question, found, menu)
         if text:
-            return Answer(text, named, told is not _missing)
+            is_stock = told is _listing and _STOCKING.search(question) is not None
+            return Answer(text, named, is_stock)
     return Answer(replies.UNKNOWN_FACT, named, is_known=False)
 
 

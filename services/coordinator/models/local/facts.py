@@ -135,7 +135,7 @@ def _attribute(item: Item, name: str) -> str:
     value = _value(item, name)
     if value:
         return f"{item.name}: {name}, {value}."
-    return f"Our menu doesn't say that of the {item.name}; our staff can tell you."
+    return f"Our menu doesn't say that of the {item.name}; {replies.STAFF_KNOW}"
 
 
 def _value(item: Item, name: str) -> str:

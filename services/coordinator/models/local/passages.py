@@ -11,23 +11,31 @@ from typing import Any
 
 from services.coordinator.models.local.wording import stem, words
 
-# Cosines of questions and the passages that answer them lie above, of others mostly below 0.25.
+# Cosines of a question and the passage that answers it are mostly above the first, hardly ever
+# below the last; in between the words have to tell.
 _CLOSE = 0.35
+_NEAR = 0.25
 _NOT_FAR = 0.15
+_HALF = 0.5
 _MOSTLY = 0.6
+# What a passage's words count beside its cosine, when several are close.
+_WORDS_COUNT = 0.3
+_LEAST_WORDS = 4
 _LONGEST_SENTENCE = 320
 _SMALL = frozenset(
     """
-    a about all am an and any are as at be been but by can could did do does for from get give go
-    got had has have here hi hello how i if in is it its just know let like many may me more much
-    my need no not of ok okay on or our out please put say shall should so some tell than thank
-    thanks that the their them then there these they thing this to up us want was we were what when
-    where which who why will with would you your
+    a about all also am an and any anything are as at be been but by can could did do does else
+    for from get give go got had has have here hi hello how i if in is it its just know let like
+    many may me more much my need no not of ok okay on or our out please put say shall should so
+    some something still tell than thank thanks that the their them then there these they thing
+    this to up us want was we were what when where which who why will with would you your
     """.split()
 )
 _SAME = (
     frozenset({"open", "opening", "close", "closing", "closed", "hour", "shut", "late", "early"}),
-    frozenset({"pay", "payment", "paying", "card", "cash", "invoice"}),
+    frozenset({"pay", "payment", "paying"}),
+    frozenset({"child", "children", "kid", "baby"}),
+    frozenset({"voucher", "gift"}),
     frozenset({"deliver", "delivery", "delivered"}),
     frozenset({"allergy", "allergic", "allergen", "intolerance", "intolerant"}),
     frozenset({"refund", "return", "complaint", "wrong", "back"}),
@@ -40,8 +48,11 @@ _SAME = (
     frozenset({"toilet", "restroom", "bathroom", "wc"}),
 )  # fmt: skip
 """Words that ask for the same rule of a house."""
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'])|\n+")
-_MARKUP = re.compile(r"^\s*(?:#{1,6}\s+|[-*+]\s+|\d+[.)]\s+|>\s*)|[*_`]{1,3}")
+_HEADING = re.compile(r"(?m)^\s*#.*$")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'])")
+# A line that ends a paragraph, or goes before one that begins an item of a list.
+_BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+|>]|\d+[.)])\s)")
+_MARKUP = re.compile(r"^\s*(?:[-*+]\s+|\d+[.)]\s+|>\s*)|[*_`]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,37 +102,57 @@ def quoted(question: str, passages: Sequence[Passage], most: int) -> Quoted | No
     close = [passage for passage in passages if _is_close(asked, passage)]
     if not close:
         return None
-    # The closest by words first; of equals the one that was found first.
-    best = max(close, key=lambda passage: _covered(asked, _stems_of(passage)))
-    sentences = _best_sentences(asked, best, most)
+    best = max(close, key=lambda passage: _closeness(asked, passage))
+    sentences = _best_sentences(question, best, most)
     return Quoted(sentences, best.number, best.title) if sentences else None
 
 
 def _is_close(asked: frozenset[str], passage: Passage) -> bool:
-    similarity = _NOT_FAR if passage.similarity is None else passage.similarity
+    similarity, covered = passage.similarity, _covered(asked, _stems_of(passage))
+    if similarity is None:
+        return covered >= _MOSTLY
     if similarity >= _CLOSE:
-        return True
+        return covered > 0 or not asked
+    if similarity >= _NEAR:
+        return covered >= _HALF
     # A piece about many things is far from each of them, but has all the words.
-    least = _MOSTLY if similarity >= _NOT_FAR else 1.0
-    return _covered(asked, _stems_of(passage)) >= least
+    return covered >= (_MOSTLY if similarity >= _NOT_FAR else 1.0)
 
 
-def _best_sentences(asked: frozenset[str], passage: Passage, most: int) -> tuple[str, ...]:
+def _closeness(asked: frozenset[str], passage: Passage) -> float:
+    similarity = _NOT_FAR if passage.similarity is None else passage.similarity
+    return similarity + _WORDS_COUNT * _covered(asked, _stems_of(passage))
+
+
+def _best_sentences(question: str, passage: Passage, most: int) -> tuple[str, ...]:
     sentences = _sentences(passage.quote) or _sentences(passage.text)
+    if passage.headings and passage.headings[-1].endswith("?"):
+        # Whoever asked that was answered from the beginning on.
+        brief = len(sentences) > most and len(sentences[0].split()) < _LEAST_WORDS
+        return sentences[: most + brief]
+    asked, literally = _stems(question), _literal_stems(question)
     scores = [_covered(asked, _stems(sentence)) for sentence in sentences]
     if not any(scores):
         # What stands under a fitting heading need not repeat it.
         return sentences[:most]
-    ranked = sorted(range(len(sentences)), key=lambda at: -scores[at])[:most]
     least = max(scores) / 2
+
+    def rank(at: int) -> tuple[float, float, int]:
+        return -scores[at], -_covered(literally, _literal_stems(sentences[at])), at
+
+    ranked = sorted(range(len(sentences)), key=rank)[:most]
     return tuple(sentences[at] for at in sorted(ranked) if scores[at] >= least)
 
 
 def _sentences(text: str) -> tuple[str, ...]:
     """The sentences of Markdown or plain text, headings left out."""
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    pieces = (_MARKUP.sub("", piece).strip() for piece in _SENTENCE.split("\n".join(lines)))
-    return tuple(piece[:_LONGEST_SENTENCE] for piece in pieces if len(piece.split()) > 1)
+    blocks = _BLOCK.split(_HEADING.sub("\n", text))
+    pieces = (
+        " ".join(_MARKUP.sub("", piece).split())
+        for block in blocks
+        for piece in _SENTENCE.split(block)
+    )
+    return tuple(piece[:_LONGEST_SENTENCE] for piece in pieces if piece)
 
 
 def _stems_of(passage: Passage) -> frozenset[str]:
@@ -134,7 +165,11 @@ def _covered(asked: frozenset[str], said: frozenset[str]) -> float:
 
 
 def _stems(text: str) -> frozenset[str]:
-    return frozenset(_joined(stem(word) for word in words(text) if word not in _SMALL))
+    return frozenset(_joined(_literal_stems(text)))
+
+
+def _literal_stems(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in words(text) if word not in _SMALL)
 
 
 def _joined(stems: Iterable[str]) -> Iterable[str]:

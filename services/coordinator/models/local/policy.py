@@ -167,7 +167,8 @@ def _to_look_up(turn: _Turn, told: Answer, update: UpdateView | None) -> str:
     """What documents may know better than the menu; empty for nothing."""
     question = turn.reading.question
     if question:
-        lacking = not told.is_known or replies.ASK_STAFF in told.text
+        sent_on = told.text.endswith((replies.ASK_STAFF, replies.STAFF_KNOW))
+        lacking = sent_on or not told.is_known
         return question if lacking or turn.setting.is_sourced else ""
     if update is None or update.changed or update.questions:
         return ""

@@ -21,13 +21,14 @@ ABOUT_ALLERGENS = (
 )
 TELL_STAFF = "Please tell our staff; I only take the order."
 PAYING = "You pay with our staff; I only take the order."
-UNKNOWN_FACT = "I'm afraid I don't know that; our staff can tell you."
+STAFF_KNOW = "our staff can tell you."
+UNKNOWN_FACT = f"I'm afraid I don't know that; {STAFF_KNOW}"
 ALREADY_PLACED = "Your order is already on its way. Would you like to order anything else?"
 WELCOME = "Hello and welcome! What can I get you today?"
 GLADLY = "You're very welcome!"
 GREAT_CHOICE = "Great choice!"
 WITHOUT_IT = "All right, without it."
-CANNOT_LOOK_UP = "I'm afraid I can't look that up right now; our staff can tell you."
+CANNOT_LOOK_UP = f"I'm afraid I can't look that up right now; {STAFF_KNOW}"
 _QUESTION = "Is that right? Shall I place the order?"
 _MINOR_UNITS = {"JPY": 0, "KRW": 0, "BHD": 3, "KWD": 3, "TND": 3}
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}

@@ -109,20 +109,19 @@ def from_policy(
     )
 
 
-def to_settings(policy: policy_pb2.Policy, reward_window: timedelta) -> PolicySettings:
-    """The settings a policy asks for, with that window if it names none."""
+def to_settings(policy: policy_pb2.Policy, defaults: PolicySettings) -> PolicySettings:
+    """The settings a policy asks for; what it leaves unset is as in the defaults."""
+    window = policy.reward_window.ToTimedelta() if policy.HasField("reward_window") else None
     return PolicySettings(
         context_features=tuple(policy.context_features),
         arm_features=tuple(policy.arm_features),
-        alpha=policy.alpha,
-        exploration_floor=policy.exploration_floor,
-        ridge=policy.ridge,
+        alpha=policy.alpha if policy.HasField("alpha") else defaults.alpha,
+        exploration_floor=policy.exploration_floor
+        if policy.HasField("exploration_floor")
+        else defaults.exploration_floor,
+        ridge=policy.ridge if policy.HasField("ridge") else defaults.ridge,
         half_life=policy.half_life.ToTimedelta() if policy.HasField("half_life") else None,
-        reward_window=(
-            policy.reward_window.ToTimedelta()
-            if policy.HasField("reward_window")
-            else reward_window
-        ),
+        reward_window=window or defaults.reward_window,
         default_reward=policy.default_reward,
     )
 

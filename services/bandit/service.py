@@ -145,7 +145,7 @@ class PolicyService(policy_service_pb2_grpc.PolicyServiceServicer):
         self, request: policy_service_pb2.UpdatePolicyRequest, context: Context
     ) -> policy_service_pb2.UpdatePolicyResponse:
         tenant_id, policy_id = current().principal.tenant_id, request.policy.policy_id
-        settings = to_settings(request.policy, self._defaults.reward_window)
+        settings = to_settings(request.policy, self._defaults)
         await self._store.put(tenant_id, policy_id, settings, self._clock())
         changed = await self.GetPolicy(
             policy_service_pb2.GetPolicyRequest(policy_id=policy_id), context

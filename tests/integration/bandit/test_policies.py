@@ -76,6 +76,17 @@ async def test_a_window_nobody_names_is_the_installations(
     assert (await client.update(tenant_id, policy)).reward_window.seconds == 86_400
 
 
+async def test_what_a_policy_leaves_open_is_as_in_the_serving_one(
+    client: BanditClient, tenant_id: UUID
+) -> None:
+    wanted = policy_pb2.Policy(policy_id="banner", context_features=["evening"], alpha=0.0)
+    made = await client.update(tenant_id, wanted)
+    serving = await client.policy(tenant_id, "serving")
+    assert made.alpha == 0.0
+    assert (made.exploration_floor, made.ridge) == (serving.exploration_floor, serving.ridge)
+    assert made.reward_window == serving.reward_window
+
+
 async def test_a_policy_that_is_not_there_is_not_found(
     client: BanditClient, tenant_id: UUID
 ) -> None:

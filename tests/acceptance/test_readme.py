@@ -47,7 +47,8 @@ def ran(mesh: RunningMesh, tmp_path_factory: pytest.TempPathFactory) -> Sequence
             pytest.skip(f"the README needs {program}: apt-get install -y {program}")
     checkout = tmp_path_factory.mktemp("checkout")
     (checkout / ".maitred").symlink_to(mesh.home.path)
-    (checkout / ".venv").symlink_to(CHECKOUT / ".venv")
+    for folder in (".venv", "docs"):
+        (checkout / folder).symlink_to(CHECKOUT / folder)
     script = ["shopt -s expand_aliases"]
     for number, command in enumerate(commands()):
         out = f"> {number}.out 2> {number}.err"
@@ -123,3 +124,16 @@ def test_services_answer_over_grpc(ran: Sequence[Ran]) -> None:
 
     assert "SERVING" in health
     assert listed.count("orderId") == 2
+
+
+def test_no_call_is_refused(ran: Sequence[Ran]) -> None:
+    assert [one for one in ran if "maitred.dev/problems/" in one.output] == []
+
+
+def test_a_rating_is_taken_for_the_decision_that_chose_who_served(ran: Sequence[Ran]) -> None:
+    (rated,) = outputs(ran, "feedback/submit")
+    (decided,) = outputs(ran, "decisions?session_id")
+    (decision_id,) = set(re.findall(r"dec_[0-9a-f]{32}", rated))
+
+    assert '"reward":1.0' in rated
+    assert decision_id in decided

@@ -65,7 +65,7 @@ def find_site(home: Home) -> Site:
     database = database_url()
     return Site(
         database_url=database,
-        service_urls=service_urls(database, home, configured_urls()),
+        service_urls=service_urls(database, home.ensure(), configured_urls()),
         redis_url=redis_url(),
         peers=peers,
         admin=admin,

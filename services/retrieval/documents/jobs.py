@@ -85,11 +85,18 @@ class Ingester:
                     await self._sent.wait()
 
     async def _ingest(self, claim: Claim) -> None:
-        """Brings in what is claimed; what it cannot is left to the end of the lease."""
+        """Brings in what is claimed; what it cannot is left to the end of the lease.
+
+        Who is told to stop gives it back first.
+        """
         try:
             await while_renewed(self._bring_in(claim), lambda: self._store.renew(claim))
         except LostClaim:
             _log.info("ingestion.lost", ingestion=claim.ingestion_id.hex)
+        except asyncio.CancelledError:
+            with contextlib.suppress(*FAULTS):
+                await asyncio.shield(self._store.release(claim))
+            raise
         except FAULTS:
             raise
         except Exception:  # noqa: BLE001 - one document must not stop those behind it

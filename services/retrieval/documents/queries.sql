@@ -47,6 +47,12 @@ SET expire_time = clock_timestamp() + make_interval(secs => $4)
 WHERE tenant_id = $1 AND ingestion_id = $2 AND epoch = $3 AND state = 'running'
 RETURNING ingestion_id;
 
+-- name: release_ingestion
+-- Gives an ingestion back at once, if the epoch is still ours.
+UPDATE retrieval.ingestions
+SET expire_time = '-infinity'
+WHERE tenant_id = $1 AND ingestion_id = $2 AND epoch = $3 AND state = 'running';
+
 -- name: read_draft
 -- What was sent, for whoever holds the ingestion.
 SELECT i.document_id, i.revision, i.title, i.kind, i.media_type, i.content, d.source

@@ -184,6 +184,11 @@ class DocumentStore:
         if kept is None:
             raise LostClaim
 
+    async def release(self, claim: Claim) -> None:
+        """Gives a claim back, for whoever comes next."""
+        async with self._database.tenant(claim.tenant_id) as connection:
+            await connection.execute(_QUERIES.release_ingestion, *_held(claim))
+
     async def sent(self, claim: Claim) -> Sent:
         """What was sent. LostClaim if the claim is somebody else's."""
         async with self._database.tenant(claim.tenant_id) as connection:

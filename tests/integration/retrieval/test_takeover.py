@@ -102,6 +102,43 @@ async def test_a_document_whose_process_was_killed_is_taken_in_by_another(
     assert kept == ended.chunks_total
 
 
+async def test_who_stops_in_the_middle_gives_the_document_back(
+    database: MigratedDatabase, tenant_id: UUID, sees: Connection
+) -> None:
+    async with serving(database.service_url("retrieval")) as stopped:
+        sent = await stopped.send(tenant_id, LONG)
+        async with asyncio.timeout(30):
+            while (  # noqa: ASYNC110 - nobody tells a caller
+                await progress(sees, tenant_id, sent.ingestion.ingestion_id)
+            )[1] == 0:
+                await asyncio.sleep(0.002)
+    held = await sees.fetchval(
+        "SELECT expire_time > clock_timestamp() FROM retrieval.ingestions"
+        " WHERE tenant_id = $1 AND state = 'running'",
+        tenant_id,
+    )
+    assert held is False
+
+
+async def test_a_document_deleted_while_it_comes_in_leaves_nothing(
+    client: RetrievalClient, tenant_id: UUID, sees: Connection
+) -> None:
+    sent = await client.send(tenant_id, LONG, "long.md")
+    async with asyncio.timeout(30):
+        while (  # noqa: ASYNC110 - nobody tells a caller
+            await progress(sees, tenant_id, sent.ingestion.ingestion_id)
+        )[1] == 0:
+            await asyncio.sleep(0.002)
+    await client.delete(tenant_id, sent.document.document_id)
+    # One comes in after the other, so the first is over when this one is.
+    last = await client.ingest(tenant_id, "Dinner is at seven.", "dinner.md")
+    assert texts(await client.search(tenant_id, "paragraph dinner")) == ["Dinner is at seven."]
+    left = await sees.fetch(
+        "SELECT DISTINCT document_id FROM retrieval.chunks WHERE tenant_id = $1", tenant_id
+    )
+    assert [row["document_id"] for row in left] == [from_id("doc", last.document_id)]
+
+
 async def test_a_document_that_nobody_survives_is_given_up(
     client: RetrievalClient, tenant_id: UUID, sees: Connection
 ) -> None:

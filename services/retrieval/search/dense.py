@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from services.retrieval.search.passages import Vectors
+from services.retrieval.search.passages import Mask, Vectors
 
 
 class FlatIndex:
@@ -30,18 +30,18 @@ class FlatIndex:
         if keys:
             self._index.add_with_ids(np.concatenate(vectors), np.asarray(keys, np.int64))
 
-    def search(
-        self, vector: Vectors, limit: int, among: Sequence[int] | None
-    ) -> list[tuple[int, float]]:
-        most = min(limit, self._index.ntotal if among is None else len(among))
+    def search(self, vector: Vectors, limit: int, among: Mask | None) -> list[tuple[int, float]]:
+        most = min(limit, self._index.ntotal)
         if most == 0:
             return []
         parameters = None
         if among is not None:
-            selector = self._faiss.IDSelectorBatch(np.asarray(among, np.int64))
+            selector = self._faiss.IDSelectorBitmap(np.packbits(among, bitorder="little"))
             parameters = self._faiss.SearchParameters(sel=selector)
         scores, keys = self._index.search(vector.reshape(1, -1), most, params=parameters)
-        return list(zip(keys[0].tolist(), scores[0].tolist(), strict=True))
+        found = zip(keys[0].tolist(), scores[0].tolist(), strict=True)
+        # Where there are fewer than asked for, the rest have no key.
+        return [(key, score) for key, score in found if key >= 0]
 
     def cosines(self, vector: Vectors, keys: Sequence[int]) -> Sequence[float]:
         if not keys:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from itertools import count
 from uuid import UUID
 
+import numpy as np
+
 from services.retrieval.search.fusion import fuse
 from services.retrieval.search.passages import (
     Hit,
     Indexed,
     IndexedDocument,
+    Mask,
     Passage,
     Source,
     Vectors,
@@ -66,6 +69,7 @@ class TenantIndex:
         self._entries: dict[int, _Entry] = {}
         self._passage_of: dict[int, int] = {}
         self._documents: dict[UUID, tuple[int, ...]] = {}
+        self._masks: dict[frozenset[str], Mask] = {}
         self._keys = count()
         self._next_chunk = 0
         self._lock = threading.Lock()
@@ -120,19 +124,22 @@ class TenantIndex:
         """The nearest chunk of each passage found by meaning, with its cosine."""
         if question.dense_weight == 0 or not question.vector.any():
             return {}
-        among = None
-        if question.kinds:
-            among = [
-                chunk
-                for entry in self._entries.values()
-                if entry.source.kind in question.kinds
-                for chunk in entry.chunk_keys
-            ]
+        among = self._of_kinds(question.kinds) if question.kinds else None
         best: dict[int, tuple[int, float]] = {}
         for chunk, score in self._dense.search(question.vector, question.candidates, among):
             if score >= question.least_cosine:
                 best.setdefault(self._passage_of[chunk], (chunk, score))
         return best
+
+    def _of_kinds(self, kinds: frozenset[str]) -> Mask:
+        """The chunks of documents of these kinds; kept until the index changes."""
+        if kinds not in self._masks:
+            mask = np.zeros(self._next_chunk, np.bool_)
+            for entry in self._entries.values():
+                if entry.source.kind in kinds:
+                    mask[entry.chunk_keys.start : entry.chunk_keys.stop] = True
+            self._masks[kinds] = mask
+        return self._masks[kinds]
 
     def _worded(self, question: Question) -> dict[int, float]:
         if question.dense_weight == 1:
@@ -164,6 +171,7 @@ class TenantIndex:
         entries: dict[int, _Entry],
         vectors: Sequence[Vectors],
     ) -> None:
+        self._masks.clear()
         gone = [chunk for key in old for chunk in self._entries.pop(key).chunk_keys]
         for chunk in gone:
             del self._passage_of[chunk]

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
+# Whether each key, from 0 on, is among those meant.
+Mask = npt.NDArray[np.bool_]
 _KEPT = np.dtype("<f2")
 
 

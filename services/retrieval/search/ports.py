@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from services.retrieval.search.passages import Vectors
+from services.retrieval.search.passages import Mask, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,8 @@ class DenseIndex(Protocol):
     def replace(self, gone: Sequence[int], keys: Sequence[int], vectors: Sequence[Vectors]) -> None:
         """Takes vectors out and puts others in: the rows of `vectors`, one for each of `keys`."""
 
-    def search(
-        self, vector: Vectors, limit: int, among: Sequence[int] | None
-    ) -> list[tuple[int, float]]:
-        """Keys with their cosines, the nearest first; only of `among`, None for all."""
+    def search(self, vector: Vectors, limit: int, among: Mask | None) -> list[tuple[int, float]]:
+        """Keys with their cosines, the nearest first; only those true in `among`, None for all."""
 
     def cosines(self, vector: Vectors, keys: Sequence[int]) -> Sequence[float]:
         """The cosine of each of `keys`, all of which are there."""

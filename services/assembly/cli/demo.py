@@ -1,38 +1,62 @@
-"""`maitred demo`: an evening at the demo tenants, through the public gateway."""
+"""`maitred demo`: an evening at the demo tenants, then the loop at a new one."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from rich.console import Console
 
     from services.assembly.demo.access import DemoTenant
+    from services.assembly.demo.books import Account
+    from services.assembly.demo.guests import Guest
     from services.assembly.demo.play import Books, Part
+    from services.assembly.demo.shift import Row
+    from services.assembly.record import RunRecord
+
+# The demo tenant that the one of the loop is like.
+HOUSE = "coffee-bar"
+MOST_PROBLEMS = 20
 
 
-def demo() -> None:
-    """Play an evening: guests of both demo tenants order, staff serve, the books are compared."""
-    import typer
+def demo(
+    guests: Annotated[int, typer.Option(min=40, help="Guests of the loop.")] = 240,
+    seed: Annotated[int, typer.Option(help="Of the loop's guests; the same one, the same.")] = 1,
+) -> None:
+    """Play an evening, then the loop: guests rate, an agent turns bad, others serve instead."""
     from rich.console import Console
 
     from services.assembly.demo.access import read_tenants
+    from services.assembly.demo.guests import come
+    from services.assembly.demo.loop import SPOILT
     from services.assembly.demo.play import read_evening
+    from services.assembly.demo.shift import shift_problems
     from services.assembly.running import running_mesh, state_folder
 
     console = Console()
-    url = f"http://{running_mesh().process('gateway').addresses['http']}"
-    books = asyncio.run(_play(console, url, read_tenants(state_folder()), read_evening()))
-    _show(console, books)
-    problems = list(books.problems())
-    for problem in problems:
+    mesh = running_mesh()
+    parts = read_evening()
+    books = asyncio.run(
+        _play_evening(console, mesh.gateway_url, read_tenants(state_folder()), parts)
+    )
+    _show_evening(console, books)
+    account = asyncio.run(_play_loop(console, mesh, tuple(come(seed, guests))))
+    _show_loop(console, account)
+    problems = [*books.problems(), *account.problems(), *shift_problems(account, SPOILT)]
+    for problem in problems[:MOST_PROBLEMS]:
         console.print(f"[red]✗[/] {problem}", highlight=False, soft_wrap=True)
     if problems:
+        if len(problems) > MOST_PROBLEMS:
+            console.print(f"[red]✗[/] and {len(problems) - MOST_PROBLEMS} more", highlight=False)
         raise typer.Exit(1)
+    _say_shift(console, account, SPOILT)
 
 
-async def _play(
+async def _play_evening(
     console: "Console", url: str, tenants: "Sequence[DemoTenant]", parts: "Sequence[Part]"
 ) -> "Books":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -52,7 +76,7 @@ async def _play(
         return await evening.play()
 
 
-def _show(console: "Console", books: "Books") -> None:
+def _show_evening(console: "Console", books: "Books") -> None:
     """What was ordered, its total, and what the event streams showed of it."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -72,8 +96,10 @@ def _show(console: "Console", books: "Books") -> None:
     console.print(table)
     console.print(
         f"{len(books.visits)} guests · {len(books.placed)} orders placed"
-        f" · {len(books.announced)} seen on /events · {len(books.listed)} in the lists",
+        f" · {len(books.announced)} seen on /events · {len(books.listed)} in the lists"
+        f" · {sum(visit.stars > 0 for visit in books.visits)} rated",
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -82,3 +108,115 @@ def _seen(statuses: "Sequence[str]") -> str:
     if not statuses:
         return "[red]nothing[/]"
     return f"{statuses[0]} → {statuses[-1]} ({len(statuses)})"
+
+
+async def _play_loop(console: "Console", mesh: "RunRecord", guests: "Sequence[Guest]") -> "Account":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from services.assembly.demo.loop import Loop
+
+    tenant = await _new_tenant(mesh)
+    page = f"{mesh.gateway_url}/t/{tenant.slug}"
+    console.print(
+        "\n[bold]The loop[/], at a new tenant: guests rate, and halfway one agent turns bad.\n"
+        f"    guests  {page}\n"
+        f"    staff   {page}/board#key={tenant.staff_key}\n"
+        f"    trust   {page}/trust#key={tenant.staff_key}\n",
+        highlight=False,
+        soft_wrap=True,
+    )
+    columns = (TextColumn("{task.description:<32}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("guests", total=len(guests))
+        loop = Loop(
+            mesh.gateway_url,
+            tenant,
+            guests,
+            progress=lambda _: progress.advance(bar),
+            stage=lambda words: progress.update(bar, description=words),
+        )
+        return await loop.play()
+
+
+async def _new_tenant(mesh: "RunRecord") -> "DemoTenant":
+    from uuid import uuid4
+
+    from services.assembly.demo.seed import open_branch
+    from services.assembly.local import local_mesh_key
+    from services.assembly.running import state_folder
+    from services.chassis.rpc.identity import MeshSigner
+    from services.chassis.rpc.peers import Peers
+
+    key = local_mesh_key(state_folder())
+    addresses = {
+        name: f"ipv4:{mesh.process(name).addresses['grpc']}"
+        for name in ("gateway", "orders", "retrieval")
+    }
+    peers = Peers(addresses)
+    try:
+        signer = MeshSigner(key.private_pem, key.kid)
+        return await open_branch(peers, signer, f"demo-{uuid4().hex[:12]}", HOUSE)
+    finally:
+        await peers.close()
+
+
+def _show_loop(console: "Console", account: "Account") -> None:
+    """Who served how often, for what reward, and how far they are trusted; before and after."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from services.assembly.demo.shift import rows
+
+    table = Table("agent", "share", "reward", "trust, half-time", "trust, end", box=SIMPLE_HEAD)
+    table.caption = "share and mean reward: first half → last quarter; trust: 90 % interval"
+    for row in rows(account):
+        table.add_row(*_cells(row))
+    console.print(table)
+    for insight in account.end.insights:
+        console.print(f"  • {insight['text']}", highlight=False, soft_wrap=True)
+    rated = sum(bool(visit.ratings) for visit in account.visits)
+    rewarded = sum(
+        one["source"] == "rating"
+        for decision in account.decisions.values()
+        for one in decision["rewards"]
+    )
+    console.print(
+        f"\n{len(account.visits)} guests · {len(account.decisions)} decisions"
+        f" · {account.ratings} ratings, {account.ratings - rated} of them given again"
+        f" · {len(account.feedback)} seen on /events · {rewarded} rewards",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _cells(row: "Row") -> "Sequence[str]":
+    return (
+        row.agent_id,
+        f"{row.first.share:.0%} → {row.last.share:.0%}",
+        f"{_reward(row.first.reward)} → {_reward(row.last.reward)}",
+        _trust(row.before),
+        _trust(row.after),
+    )
+
+
+def _reward(mean: float | None) -> str:
+    return "[dim]none[/]" if mean is None else f"{mean:+.2f}"
+
+
+def _trust(trust: "Mapping[str, Any]") -> str:
+    return f"{trust['overall']:.2f} [dim]({trust['low']:.2f} to {trust['high']:.2f})[/]"
+
+
+def _say_shift(console: "Console", account: "Account", spoilt: str) -> None:
+    from services.assembly.demo.shift import rows
+
+    row = next(one for one in rows(account) if one.agent_id == spoilt)
+    console.print(
+        f"[green]✓[/] {spoilt} turned bad at half-time: its share fell from {row.first.share:.0%}"
+        f" to {row.last.share:.0%}, trust in it from {row.before['overall']:.2f}"
+        f" to {row.after['overall']:.2f}.\n"
+        "[green]✓[/] Every rating is one reward, a later one in place of the earlier;"
+        " probabilities sum to 1; GET /decisions/{id} agrees with the log.",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -48,12 +48,7 @@ class LoopVisit:
     @property
     def rewards(self) -> dict[str, float]:
         """What their decision is to be rewarded, by source."""
-        found = {}
-        if self.ratings:
-            found["rating"] = (self.ratings[-1]["rating"] - 3) / 2
-        if self.talk.order:
-            found["order"] = ORDER_PLACED
-        return found
+        return rewards_due([one["rating"] for one in self.ratings], bool(self.talk.order))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +79,7 @@ class Account:
     visits: list[LoopVisit] = field(default_factory=list)
     decisions: dict[str, Decision] = field(default_factory=dict)
     looked_up: dict[str, Decision] = field(default_factory=dict)
-    recommendations: list[Mapping[str, Any]] = field(default_factory=list)
+    recommendations: Sequence[Mapping[str, Any]] = ()
     feedback: list[Mapping[str, Any]] = field(default_factory=list)
     orders: list[Mapping[str, Any]] = field(default_factory=list)
     repeats: int = 0
@@ -144,14 +139,31 @@ def reward_problems(
         if decision is None:
             yield f"{visit.decision_id} of guest {visit.number} is not in the log"
             continue
-        due = visit.rewards
-        found = [(one["source"], one["value"]) for one in decision["rewards"]]
-        if sorted(found) != sorted(due.items()):
-            yield f"{visit.decision_id} should be rewarded {due}, the log has {found}"
-        elif not all(one["learned"] for one in decision["rewards"]):
-            yield f"{visit.decision_id} has a reward that was not learned"
-        elif abs(decision["reward"] - max(-1.0, min(1.0, math.fsum(due.values())))) > _CLOSE:
-            yield f"{visit.decision_id} contributes {decision['reward']} of {due}"
+        if wrong := wrong_reward(decision, visit.rewards):
+            yield wrong
+
+
+def rewards_due(stars: Sequence[int], is_ordered: bool) -> dict[str, float]:
+    """What a decision is to be rewarded, by source: the last stars, an order."""
+    found = {}
+    if stars:
+        found["rating"] = (stars[-1] - 3) / 2
+    if is_ordered:
+        found["order"] = ORDER_PLACED
+    return found
+
+
+def wrong_reward(decision: Decision, due: Mapping[str, float]) -> str:
+    """What is wrong with a decision's rewards; empty for nothing."""
+    decision_id, rewards = decision["decision_id"], decision["rewards"]
+    found = [(one["source"], one["value"]) for one in rewards]
+    if sorted(found) != sorted(due.items()):
+        return f"{decision_id} should be rewarded {due}, the log has {found}"
+    if not all(one["learned"] for one in rewards):
+        return f"{decision_id} has a reward that was not learned"
+    if abs(decision["reward"] - max(-1.0, min(1.0, math.fsum(due.values())))) > _CLOSE:
+        return f"{decision_id} contributes {decision['reward']} of {due}"
+    return ""
 
 
 def event_problems(
@@ -169,11 +181,11 @@ def event_problems(
     }
     for visit in visits:
         given = [(one.get("decision_id", ""), one["rating"]) for one in visit.ratings]
-        if (told := heard.get(visit.session_id, [])) != given:
-            yield f"guest {visit.number} rated {given}, the event stream told {told}"
-        if order := visit.talk.order:
-            if placed.get(order["order_id"]) != visit.decision_id:
-                yield f"the event stream did not tell {order['order_id']} with its decision"
+        if (found := heard.get(visit.session_id, [])) != given:
+            yield f"guest {visit.number} rated {given}, the event stream told {found}"
+        order = visit.talk.order
+        if order and placed.get(order["order_id"]) != visit.decision_id:
+            yield f"the event stream did not tell {order['order_id']} with its decision"
 
 
 def learning_problems(

@@ -92,9 +92,7 @@ class Loop:
                 talk.hear(answer)
             for stars in given(guest, talk.told):
                 rating = {"session_id": visit.session_id, "rating": stars}
-                visit.ratings.append(
-                    await client.call("POST", "/api/v1/feedback/submit", rating)
-                )
+                visit.ratings.append(await client.call("POST", "/api/v1/feedback/submit", rating))
         except Refused as refusal:
             visit.refusal = str(refusal)
 
@@ -156,9 +154,7 @@ class Loop:
 
 
 async def _suggest(manager: GatewayClient, products: Sequence[str]) -> None:
-    await manager.call(
-        "PUT", f"/api/v1/agents/{SPOILT}", {"suggested_product_ids": list(products)}
-    )
+    await manager.call("PUT", f"/api/v1/agents/{SPOILT}", {"suggested_product_ids": list(products)})
 
 
 async def _all(manager: GatewayClient, what: str, query: str = "") -> list[dict[str, Any]]:

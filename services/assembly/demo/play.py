@@ -1,8 +1,8 @@
 """Plays the demo evening through the public gateway, and keeps the books of it.
 
-Guests talk, several at once; a member of staff per tenant watches the event stream and moves each
-order on. What guests were told, what the stream said and what the list of orders holds are three
-accounts of the same evening, and have to agree.
+Guests talk and rate, several at once; a member of staff per tenant watches the event stream and
+moves each order on. What guests were told, what the stream said and what the lists of orders and
+of decisions hold are accounts of the same evening, and have to agree.
 """
 
 import asyncio
@@ -19,10 +19,12 @@ import yaml
 
 from services.assembly.client import Event, GatewayClient, Refused
 from services.assembly.demo.access import DemoTenant
+from services.assembly.demo.books import Decision, rewards_due, wrong_reward
 
 EVENING = Path(__file__).parent / "evening.yaml"
 AT_ONCE = 6
 SETTLE_S = 30.0
+LOOK_EVERY_S = 0.25
 ONWARD = {"placed": "accepted", "accepted": "preparing", "preparing": "ready", "ready": "completed"}
 
 
@@ -38,17 +40,27 @@ class Part:
 
 @dataclass(slots=True)
 class Visit:
-    """What came of a guest: the last answer, and the order they were told of."""
+    """What came of a guest: the last answer, the order they were told of, and their rating.
+
+    `decision_id` is the decision they rated; empty where none was made.
+    """
 
     part: Part
     last_answer: str = ""
     order: Mapping[str, Any] | None = None
+    stars: int = 0
+    decision_id: str = ""
 
     @property
     def is_as_meant(self) -> bool:
         """Whether they got the order they came for, or none where they wanted none."""
         lines = len(self.order["lines"]) if self.order else 0
         return lines == self.part.orders
+
+    @property
+    def rewards(self) -> dict[str, float]:
+        """What their decision is to be rewarded, by source."""
+        return rewards_due([self.stars] if self.stars else [], self.order is not None)
 
 
 @dataclass(slots=True)
@@ -59,12 +71,14 @@ class Books:
         seen: statuses by order as the event streams told them, in order.
         repeats: events that came twice.
         listed: orders in the lists of the tenants, made since the evening began.
+        decisions: those that were rated, by id.
     """
 
     visits: list[Visit] = field(default_factory=list)
     seen: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     repeats: int = 0
     listed: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    decisions: dict[str, Decision] = field(default_factory=dict)
 
     @property
     def placed(self) -> set[str]:
@@ -92,6 +106,15 @@ class Books:
         for visit in self.visits:
             if not visit.is_as_meant:
                 yield f"{visit.part.guest} did not get what they asked for: {visit.last_answer}"
+            if visit.decision_id and (wrong := self.wrong_reward(visit)):
+                yield f"{visit.part.guest} rated {visit.stars}, but {wrong}"
+
+    def wrong_reward(self, visit: Visit) -> str:
+        """What is wrong with what a rated decision was rewarded; empty for nothing."""
+        decision = self.decisions.get(visit.decision_id)
+        if decision is None:
+            return f"{visit.decision_id} is not known"
+        return wrong_reward(decision, visit.rewards)
 
 
 def read_evening(path: Path = EVENING) -> list[Part]:
@@ -142,6 +165,7 @@ class Evening:
                 at_once = asyncio.Semaphore(AT_ONCE)
                 await asyncio.gather(*(self._visit(http, part, at_once) for part in self._parts))
                 await self._settle()
+                await self._settle_ratings(staff)
             for one in staff.values():
                 for order in await one.orders():
                     if order["order_id"] not in before:
@@ -163,7 +187,15 @@ class Evening:
                 visit.last_answer = answer["text"]
                 visit.order = answer.get("order") or visit.order
                 self._progress(part, "said")
+            if visit.order:
+                await self._rate(guest, session["session_id"], visit)
         self._progress(part, "left")
+
+    async def _rate(self, guest: GatewayClient, session_id: str, visit: Visit) -> None:
+        stars = 5 if visit.is_as_meant else 1
+        rating = {"session_id": session_id, "rating": stars}
+        given = await guest.call("POST", "/api/v1/feedback/submit", rating)
+        visit.stars, visit.decision_id = stars, given["decision_id"]
 
     async def _watch(self, slug: str, staff: GatewayClient, before: set[str]) -> None:
         """Staff: hear of every order and move it on."""
@@ -195,6 +227,21 @@ class Evening:
         except TimeoutError:
             pass
 
+    async def _settle_ratings(self, staff: Mapping[str, GatewayClient]) -> None:
+        """Waits until every rating has become a reward that was learned, for a while at most."""
+        decisions = self._books.decisions
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                for visit in self._books.visits:
+                    path = f"/api/v1/decisions/{visit.decision_id}"
+                    while visit.decision_id and self._books.wrong_reward(visit):
+                        found = await staff[visit.part.tenant].call("GET", path)
+                        decisions[visit.decision_id] = found
+                        if self._books.wrong_reward(visit):
+                            await asyncio.sleep(LOOK_EVERY_S)
+        except TimeoutError:
+            pass
+
 
 async def _move(staff: GatewayClient, event: Event, status: str) -> None:
     """Moves an order on; the key is the event's, so that a retry moves it once."""
@@ -209,6 +256,7 @@ async def _move(staff: GatewayClient, event: Event, status: str) -> None:
 
 @contextmanager
 def in_background(work: Iterable[Coroutine[Any, Any, None]]) -> Iterator[None]:
+    """Has work done beside what is inside, and given up at its end."""
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         yield

@@ -6,16 +6,16 @@ from typing import Any
 
 from services.assembly.demo.books import Account, Decision, agent_of
 
-# What has to be left of the share of the agent that turned bad, and by how much share and trust
-# have to have fallen at least.
+# The most that may be left of the share of the agent that turned bad, and by how much share and
+# trust have to have fallen at least.
 SHARE_LEFT = 2 / 3
 SHARE_FALL = 0.15
-TRUST_FALL = 0.1
+TRUST_FALL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An agent's part in some conversations: its share in [0, 1], the mean reward, None for none."""
+    """An agent's part in some conversations: its share in [0, 1] and its mean reward, if any."""
 
     share: float
     reward: float | None

@@ -16,7 +16,7 @@ from services.assembly.demo.play import Part
 from tests.support.mesh import RunningMesh
 
 AT_ONCE = 6
-FIRST_S = 60.0
+FIRST_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Crowd:
             await self._visit(await GatewayClient.guest(http, part.tenant), part)
 
     async def until_rated(self, tenants: Collection[str]) -> None:
-        """Returns once a decision was rated at each of these tenants; fails after a minute."""
+        """Returns once a decision was rated at each of these tenants; fails after two minutes."""
         async with asyncio.timeout(FIRST_S):
             while not all(self.told[slug].rewarded for slug in tenants):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)

@@ -15,7 +15,7 @@ from tests.support.mesh import RunningMesh
 SECTIONS = 12
 REVISIONS = 3
 POLL_S = 0.05
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from services.chassis.data.ids import from_id, to_id
 from services.chassis.data.postgres import Connection, Database
 from tests.support.crowds import Told
 
-SETTLE_S = 60.0
+SETTLE_S = 120.0
 TOLERANCE = 1e-9
 
 # What is still under way, by what it is called.
@@ -57,7 +57,7 @@ class Logged:
 
 
 async def settled(database: Database) -> None:
-    """Returns once nothing is under way; fails after a minute, or of dead letters."""
+    """Returns once nothing is under way; fails after two minutes, or of dead letters."""
     left: Mapping[str, int] = {}
     try:
         async with asyncio.timeout(SETTLE_S):

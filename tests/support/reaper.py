@@ -13,7 +13,7 @@ from tests.support.mesh import PROCESSES, START_S, RunningMesh, paused, wait_unt
 # Not a process: what Valkey holds.
 STREAMS = "streams"
 LEARNERS = ("bandit", "learning", "retrieval")
-LONGEST_PAUSE_S = 2.5
+LONGEST_PAUSE_S = 2.0
 LONGEST_STOP_S = 0.8
 LONGEST_START_S = 0.15
 
@@ -40,14 +40,16 @@ class Reaper:
     async def reap(self, victims: Iterable[str]) -> None:
         """Kills one after another; returns when all are back."""
         for name in victims:
+            if self.random.random() < 0.5:
+                # Half of them die alone.
+                await self._all_ready()
             await asyncio.sleep(self.random.uniform(0, LONGEST_PAUSE_S))
             if name == STREAMS:
                 await self._ready("valkey")
                 await asyncio.to_thread(delete_all, self.mesh)
             else:
                 await self._kill(name)
-        for name in PROCESSES:
-            await self._ready(name)
+        await self._all_ready()
 
     async def _kill(self, name: str) -> None:
         await self._ready(name)
@@ -61,6 +63,10 @@ class Reaper:
 
     def _is_noticed(self, name: str, pid: int | None) -> bool:
         return self.mesh.record.process(name).pid != pid
+
+    async def _all_ready(self) -> None:
+        for name in PROCESSES:
+            await self._ready(name)
 
     async def _ready(self, name: str) -> None:
         def is_ready() -> bool:

@@ -25,7 +25,7 @@ from tests.integration.orders.serving import KEY, guest, metadata, with_role
 FINISHED = document_pb2.INGESTION_STATE_FINISHED
 RUNNING = document_pb2.INGESTION_STATE_RUNNING
 MARKDOWN = "text/markdown"
-SETTLES_S = 20.0
+SETTLES_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

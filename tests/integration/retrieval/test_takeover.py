@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -68,6 +69,20 @@ async def progress(sees: Connection, tenant_id: UUID, ingestion_id: str) -> tupl
     return row["state"], row["chunks_done"]
 
 
+async def held_until(sees: Connection, tenant_id: UUID, moment: datetime | None) -> datetime:
+    """Lets the lease of what is at work end then, None for in an hour; when it would have."""
+    ended: datetime = await sees.fetchval(
+        "WITH before AS ("
+        " SELECT expire_time FROM retrieval.ingestions WHERE tenant_id = $1 AND state = 'running'"
+        ") UPDATE retrieval.ingestions"
+        " SET expire_time = coalesce($2, clock_timestamp() + interval '1 hour')"
+        " WHERE tenant_id = $1 AND state = 'running' RETURNING (SELECT expire_time FROM before)",
+        tenant_id,
+        moment,
+    )
+    return ended
+
+
 async def test_a_document_whose_process_was_killed_is_taken_in_by_another(
     database: MigratedDatabase, tenant_id: UUID, sees: Connection, tmp_path: Path
 ) -> None:
@@ -88,10 +103,13 @@ async def test_a_document_whose_process_was_killed_is_taken_in_by_another(
     state, done = await progress(sees, tenant_id, sent.ingestion.ingestion_id)
     assert state == "running"
     assert done > 0
+    # Long enough to look at what is there before anybody takes over.
+    lease = await held_until(sees, tenant_id, None)
     async with serving(database.service_url("retrieval")) as heir:
         assert texts(await heir.search(tenant_id, "paragraph dinner")) == ["Dinner is at seven."]
         left = await heir.ingestion(tenant_id, sent.ingestion.ingestion_id)
         assert left.state == RUNNING
+        await held_until(sees, tenant_id, lease)
         ended = await heir.finished(tenant_id, sent.ingestion.ingestion_id)
         assert (ended.state, ended.generation) == (FINISHED, 2)
         answer = await heir.found(tenant_id, "paragraph 77", ended.generation)

@@ -2,32 +2,30 @@
 
 import re
 
-_CONTRACTIONS = (
-    ("can't", "can not"), ("won't", "will not"), ("let's", "let us"), ("cannot", "can not"),
-    ("lets", "let us"), ("thats", "that is"), ("its", "it is"), ("dont", "do not"),
-    ("doesnt", "does not"), ("isnt", "is not"), ("whats", "what is"), ("y'all", "you all"),
-    ("gimme", "give me"), ("nevermind", "never mind"), ("ill", "i will"), ("im", "i am"),
-    ("it'a", "it is"), ("yall", "you all"), ("youre", "you are"), ("hows", "how is"),
-)  # fmt: skip
-_ENDINGS = (
-    (r"n't\b", " not"), (r"'ll\b", " will"), (r"'d\b", " would"), (r"'re\b", " are"),
-    (r"'ve\b", " have"), (r"'m\b", " am"), (r"'s\b", " is"),
-)  # fmt: skip
+_CONTRACTIONS = {
+    "can't": "can not", "won't": "will not", "let's": "let us", "cannot": "can not",
+    "lets": "let us", "thats": "that is", "its": "it is", "dont": "do not",
+    "doesnt": "does not", "isnt": "is not", "whats": "what is", "y'all": "you all",
+    "gimme": "give me", "nevermind": "never mind", "ill": "i will", "im": "i am",
+    "it'a": "it is", "yall": "you all", "youre": "you are", "hows": "how is",
+}  # fmt: skip
+_ENDINGS = {
+    "n't": " not", "'ll": " will", "'d": " would", "'re": " are", "'ve": " have", "'m": " am",
+    "'s": " is",
+}  # fmt: skip
+# One pass for all of each kind: every message is read several times.
+_CONTRACTION = re.compile(rf"\b(?:{'|'.join(map(re.escape, _CONTRACTIONS))})\b")
+_ENDING = re.compile(rf"(?:{'|'.join(_ENDINGS)})\b")
+_APOSTROPHE = re.compile("[\u2018\u2019\u0060\u00b4]")
+_WORD = re.compile(r"[^\W_]+%?")
 _SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
 
 
 def words(text: str) -> list[str]:
     """Return the words in lower case, contractions opened, punctuation dropped."""
-    plain = (
-        re.sub("[\u2018\u2019\u0060\u00b4]", "'", text.lower())
-        .replace("👍", " yes ")
-        .replace("👌", " ok ")
-    )
-    for short, long in _CONTRACTIONS:
-        plain = re.sub(rf"\b{re.escape(short)}\b", long, plain)
-    for ending, long in _ENDINGS:
-        plain = re.sub(ending, long, plain)
-    return re.findall(r"[^\W_]+%?", plain)
+    plain = _APOSTROPHE.sub("'", text.lower()).replace("👍", " yes ").replace("👌", " ok ")
+    plain = _CONTRACTION.sub(lambda found: _CONTRACTIONS[found[0]], plain)
+    return _WORD.findall(_ENDING.sub(lambda found: _ENDINGS[found[0]], plain))
 
 
 def sentences(text: str) -> list[tuple[str, bool]]:

@@ -61,6 +61,8 @@ from services.coordinator.workflows.graph import Vocabulary, Workflow, validated
 
 _AGENTS = ("guide", "host", "seller")
 _HOSTED_MODEL = "gpt-4o-mini"
+# Of all that happens in a tenant hardly anything is about trust.
+_NEWS_EVERY_S = 0.5
 
 
 async def build(config: CoordinatorConfig, resources: Resources) -> Component:
@@ -197,7 +199,9 @@ def router(
     peers = resources.peers
     agents = {arm: profile.agent for arm, profile in arms.items()}
     is_on = config.learning_enabled and config.learning_routing
-    news = TrustNews(StreamReader(resources.redis)) if resources.redis is not None else None
+    news = None
+    if resources.redis is not None:
+        news = TrustNews(StreamReader(resources.redis, gather_s=_NEWS_EVERY_S))
     trust = KnownTrust(
         TrustClient(peers.channel("learning")),
         sorted(agents.values()),

@@ -58,7 +58,9 @@ def body(chance: random.Random, message: Descriptor, depth: int = 4) -> dict[str
 def path(chance: random.Random, binding: Binding) -> str:
     found = binding.path
     for variable in binding.variables:
-        found = found.replace(f"{{{variable.name}}}", chance.choice(("%00", "x", "%FF", "a%2Fb")))
+        found = found.replace(
+            f"{{{'.'.join(variable.path)}}}", chance.choice(("%00", "x", "%FF", "a%2Fb"))
+        )
     return found
 
 

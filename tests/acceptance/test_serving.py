@@ -77,6 +77,21 @@ async def test_a_guest_may_take_what_is_offered_or_leave_it(
             assert len(placed["order"]["lines"]) == lines
 
 
+async def test_whatever_is_offered_can_be_taken(
+    mesh: RunningMesh, coffee_bar: DemoTenant, pizzeria: DemoTenant
+) -> None:
+    for tenant, order in ((coffee_bar, "a latte"), (pizzeria, "a large margherita")):
+        async with only(mesh, tenant, "seller"), guest_of(mesh, tenant.slug) as guest:
+            session_id = await served_by(guest, "seller")
+            answer = await says(guest, order, session_id)
+            taken = 0
+            while "add that" in answer["text"]:
+                answer = await says(guest, "add that", session_id)
+                taken += 1
+                assert len(answer["cart"]["lines"]) == 1 + taken, answer["text"]
+            assert taken >= 2
+
+
 async def test_a_code_is_taken_off(guest: httpx.AsyncClient) -> None:
     session_id = await session(guest)
     await says(guest, "a latte please", session_id)

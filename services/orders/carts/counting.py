@@ -151,8 +151,8 @@ class Counting:
         mention = context.row.modifier(at + 1)
         sense = mention.best(EntityKind.PRODUCT) if mention else None
         alone = context.row.product_after(at + 1) is None
-        introduced = context.row.norm(at - 1) in WITH
-        alone = alone and not introduced
+        put_on = not context.adds or (mention is not None and self._discourse.varies(mention))
+        alone = alone and not (context.row.norm(at - 1) in WITH and put_on)
         whole = sense is not None and (sense.is_complete or self._discourse.antecedent is None)
         return whole and alone
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from services.orders.carts.lexicon import Lexicon
 from services.orders.carts.linking import Mention
-from services.orders.carts.modifiers import Fitting, Modifier
+from services.orders.carts.modifiers import Fitting, Modifier, is_offered
 from services.orders.carts.operations import MAX_LINE_QUANTITY
 from services.orders.carts.reading import Ambiguity, Focus, Refusal, RefusalKind
 from services.orders.carts.units import Row
@@ -73,6 +73,11 @@ class Discourse:
     def antecedent(self) -> Draft | None:
         """The draft a bare word is about."""
         return self.current or self.focused
+
+    def varies(self, mention: Mention) -> bool:
+        """Whether what is spoken of comes in a way, or with an extra, that a mention may name."""
+        draft = self.antecedent
+        return draft is not None and any(is_offered(draft.product, s) for s in mention.senses)
 
     def bounded(self, number: int, phrase: str) -> int:
         """Return how many can be had of a line, refusing what is beyond that."""

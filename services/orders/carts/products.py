@@ -43,19 +43,21 @@ class Products:
 
     def means_product(self, context: Context, at: int, mention: Mention) -> bool:
         """Whether words that may name a product or a modifier name a product here."""
-        row = context.row
+        discourse, row = self._discourse, context.row
         if row.is_product(at):
             return True
         sense = mention.best(EntityKind.PRODUCT)
         if sense is None or row.product_after(at) is not None:
             return False
-        ordered = {draft.product.id for draft in self._discourse.order.drafts}
+        ordered = {draft.product.id for draft in discourse.order.drafts}
         if row.norm(at - 1) in DEFINITE and sense.is_complete and sense.entity.id in ordered:
             return True
+        if discourse.antecedent is None or not sense.is_complete:
+            return discourse.antecedent is None
+        if context.adds and not discourse.varies(mention):
+            return True
         introduced = row.norm(at - 1) in ARTICLES or context.number is not None
-        return self._discourse.antecedent is None or (
-            sense.is_complete and introduced and not context.with_open
-        )
+        return introduced and not context.with_open
 
     def _place(self, context: Context, at: int, product: Product, number: int | None) -> None:
         discourse = self._discourse

@@ -104,6 +104,14 @@ def test_two_of_what_is_offered_are_two() -> None:
     assert taken("add two of those", "Plain Bun") == "add two Plain Bun"
 
 
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [("add that twice", "add two Bun"), ("ok add it three times", "add three Bun")],
+)
+def test_an_offer_may_be_taken_more_than_once(text: str, order: str) -> None:
+    assert taken(text, "Bun") == order
+
+
 def test_what_is_ordered_beside_the_offer_is_kept() -> None:
     assert taken("yes add that and a cola", "Plain Bun") == "yes add one Plain Bun and a cola"
 
@@ -114,7 +122,19 @@ def test_a_bare_yes_is_to_the_read_back(text: str) -> None:
     assert not takes(text)
 
 
-@pytest.mark.parametrize("text", ["no thanks", "No, thank you", "not for me", "I'm good, thanks"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no thanks",
+        "No, thank you",
+        "not for me",
+        "I'm good, thanks",
+        "no, without that",
+        "without it, please",
+        "no, don't add that",
+        "leave that out",
+    ],
+)
 def test_who_leaves_the_offer_has_the_same_cart_read_back(text: str) -> None:
     step = next_step(text, [], OFFERED, SELLING)
     assert isinstance(step, Say)

@@ -237,3 +237,13 @@ def test_a_question_still_open_is_asked_again() -> None:
 
 def _words(cart: str) -> list[set[str]]:
     return [set(line.split()) for line in cart.split("; ")]
+
+
+@pytest.mark.parametrize("menu", PARSERS)
+@pytest.mark.parametrize(("number", "quantity"), [("one", 1), ("two", 2)])
+def test_everything_on_sale_can_be_added_to_an_order(menu: str, number: str, quantity: int) -> None:
+    first, *others = (product for product in read(PARSERS[menu]).products if product.available)
+    for product in others:
+        cart, _ = talk(menu, f"a {first.name} / add {number} {product.name}")
+        made = [(line.product_id, line.quantity) for line in cart.lines]
+        assert made == [(first.id, 1), (product.id, quantity)], product.name

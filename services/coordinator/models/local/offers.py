@@ -16,26 +16,42 @@ _TAKING = re.compile(
     r"(?:(?P<taken>one|two|three|\d{1,2})|(?:that|it|this) (?:too|as well|also))|"
     r"(?:that|it|this|one)(?: one)? (?:too|as well|also))"
     r"(?: (?:in|too|as well|also|please|then|thanks|thank you|sure|on top|to (?:it|that|my order|"
-    r"the order)))*$"
+    r"the order)|(?P<times>twice|two times|three times|four times)))*$"
 )
+_TIMES = {"twice": "two"}
 _ADDING = re.compile(
-    r"\b(?:add|include|throw in|put in) (?:that|it|one)(?: one| in| too)?\b", re.IGNORECASE
+    r"\b(?:add|include|throw in|put in) (?:that|it|one)(?: one| in| too)?"
+    r"(?: (?P<times>twice|(?:two|three|four) times))?\b",
+    re.IGNORECASE,
 )
+_IT = r"(?:it|that|this|them|those|one|any|anything(?: else)?|that one|the offer)"
 _LEAVING = re.compile(
-    r"^(?:oh |ah |um |well )*(?:(?:no|nope|nah)(?: no)*(?: (?:thanks|thank you|thank u|ty)|"
-    r" i am (?:good|fine|ok|okay))|not for me|i am (?:good|fine|ok|okay)|not today)"
-    r"(?: (?:thanks|thank you|today|for now|for me|really|i am (?:good|fine|ok|okay)))*$"
+    r"^(?:oh |ah |um |well |ok |okay )*(?:(?:no|nope|nah)(?: no)*(?: (?:thanks|thank you|thank u|"
+    r"ty)| i am (?:good|fine|ok|okay))|not for me|i am (?:good|fine|ok|okay)|not today|"
+    rf"(?:(?:no|nope|nah|thanks|thank you|but|please) )*(?:without(?: {_IT})?|not {_IT}|"
+    rf"(?:leave|skip|forget)(?: out)? {_IT}(?: out)?|leave {_IT} out|"
+    rf"(?:please )?do not (?:add|include|put in|throw in) {_IT}(?: in)?|"
+    rf"(?:i )?(?:do|would|will) not (?:want|need|like|have|take) {_IT}|"
+    r"i would rather not|rather not))"
+    r"(?: (?:thanks|thank you|today|for now|for me|please|really|then|"
+    r"i am (?:good|fine|ok|okay)))*$"
 )
 
 
 def taken(text: str, name: str) -> str:
     """What a guest who takes the product of that name orders, the name said; empty if not."""
-    if not name:
+    if not name or left(text):
         return ""
     if found := _TAKING.match(" ".join(words(text))):
-        return f"add {found['count'] or found['taken'] or 'one'} {name}"
-    others, count = _ADDING.subn(f"add one {name}", text, count=1)
+        return f"add {found['count'] or found['taken'] or _often(found)} {name}"
+    others, count = _ADDING.subn(lambda it: f"add {_often(it)} {name}", text, count=1)
     return others if count else ""
+
+
+def _often(found: re.Match[str]) -> str:
+    """How many of it "twice" and the like make."""
+    said = (found["times"] or "one").lower()
+    return _TIMES.get(said, said.split()[0])
 
 
 def takes(text: str) -> bool:

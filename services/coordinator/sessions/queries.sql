@@ -41,14 +41,6 @@ FROM coordinator.sessions s
 WHERE s.tenant_id = $1 AND s.session_id = $2 AND s.principal_id = $3
 FOR UPDATE;
 
--- name: take_lease
--- Makes the caller the one writer of the session for a term ($4, in seconds).
-UPDATE coordinator.sessions
-SET lease_epoch = lease_epoch + 1,
-    lease_expire_time = clock_timestamp() + make_interval(secs => $4)
-WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3
-RETURNING lease_epoch;
-
 -- name: renew_lease
 -- Holds a lease for another term, unless another epoch began; one given back stays given back.
 UPDATE coordinator.sessions
@@ -104,25 +96,37 @@ ORDER BY ordinal
 LIMIT $5;
 
 -- name: recent_turns
--- The last turns, newest first: what a model is reminded of.
+-- The last turns, newest first: what a model is reminded of; and the turn of a key, if there is.
+(
+    SELECT ordinal, request_id, user_text, answer, state, read_back
+    FROM coordinator.turns
+    WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3
+    ORDER BY ordinal DESC
+    LIMIT $4
+)
+UNION
 SELECT ordinal, request_id, user_text, answer, state, read_back
 FROM coordinator.turns
-WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3
-ORDER BY ordinal DESC
-LIMIT $4;
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND request_id = $5
+ORDER BY ordinal DESC;
 
--- name: insert_turn
--- A message arrived and is being answered.
+-- name: begin_turn
+-- A message is being answered, anew or again after its turn ended by an error or its coordinator
+-- died; and the caller is the one writer of the session for a term ($10, in seconds).
+WITH lease AS (
+    UPDATE coordinator.sessions
+    SET lease_epoch = lease_epoch + 1,
+        lease_expire_time = clock_timestamp() + make_interval(secs => $10)
+    WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3
+    RETURNING lease_epoch
+)
 INSERT INTO coordinator.turns
     (tenant_id, session_id, ordinal, turn_id, principal_id, request_id, user_text, state, cart,
      create_time, update_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $9);
-
--- name: restart_turn
--- A turn that ended by an error, or whose coordinator died, runs again.
-UPDATE coordinator.turns
-SET state = 1, ordinal = $5, update_time = $6
-WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND request_id = $4;
+VALUES ($1, $2, $4, $5, $3, $6, $7, 1, $8, $9, $11)
+ON CONFLICT (tenant_id, session_id, request_id)
+DO UPDATE SET state = 1, ordinal = excluded.ordinal, update_time = excluded.update_time
+RETURNING (SELECT lease_epoch FROM lease);
 
 -- name: fail_abandoned_turns
 -- Turns whose coordinator died before any effect will not go on: another message came.
@@ -146,10 +150,18 @@ WHERE t.tenant_id = $1 AND t.session_id = $2 AND t.principal_id = $3 AND t.reque
 ORDER BY t.ordinal;
 
 -- name: checkpoint_turn
--- Stores how far a turn has come.
+-- Stores how far a turn has come, under the lease.
+WITH lease AS (
+    SELECT lease_epoch
+    FROM coordinator.sessions
+    WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND lease_epoch = $4
+    FOR UPDATE
+)
 UPDATE coordinator.turns
-SET checkpoint = $5, placed_order = $6, update_time = $7
-WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND turn_id = $4;
+SET checkpoint = $6, placed_order = $7, update_time = $8
+FROM lease
+WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND turn_id = $5
+RETURNING lease.lease_epoch;
 
 -- name: end_turn
 -- Stores what a turn came to.

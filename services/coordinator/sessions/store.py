@@ -128,7 +128,12 @@ class SessionStore:
                 raise SessionBusy(str(session_id)) from None
             if session is None:
                 raise SessionNotFound(str(session_id))
-            known = await connection.fetchrow(self._sql.get_turn, *key, request_id)
+            recent = await connection.fetch(
+                self._sql.recent_turns, *key, REMEMBERED_TURNS, request_id
+            )
+            known = None
+            if any(row["request_id"] == request_id for row in recent):
+                known = await connection.fetchrow(self._sql.get_turn, *key, request_id)
             stored = None if known is None else turn_of(known)
             if stored is not None and stored.user_text != text:
                 raise KeyReused(request_id)
@@ -137,29 +142,24 @@ class SessionStore:
             if session["leased"]:
                 is_this = stored is not None and stored.state is TurnState.RUNNING
                 raise RequestInProgress(request_id) if is_this else SessionBusy(str(session_id))
-            epoch = await connection.fetchval(self._sql.take_lease, *key, self._term_s)
-            lease = Lease(owner, session_id, epoch)
             lost = []
             if session["unsettled"]:
                 await connection.execute(
                     self._sql.fail_abandoned_turns, *key, request_id, self._clock()
                 )
                 lost = await connection.fetch(self._sql.lost_turns, *key, request_id)
-            recent = await connection.fetch(self._sql.recent_turns, *key, REMEMBERED_TURNS)
             latest = recent[0]["ordinal"] if recent else 0
             cart = carts.from_json(json.loads(session["cart"]))
-            checkpoint = None
             if known is None or stored is None:
-                turn = await self._insert_turn(
-                    connection, lease, self._new_turn(lease, request_id, latest + 1, text, cart)
-                )
+                checkpoint = None
+                turn = self._new_turn(session_id, request_id, latest + 1, text, cart)
             else:
                 checkpoint = _checkpoint_of(known)
                 # If others came after it, what it says now is said last.
                 stays = checkpoint is not None or stored.ordinal == latest
-                turn = await self._restart_turn(
-                    connection, lease, stored, stored.ordinal if stays else latest + 1
-                )
+                ordinal = stored.ordinal if stays else latest + 1
+                turn = replace(stored, state=TurnState.RUNNING, ordinal=ordinal)
+            lease = await self._begin_turn(connection, owner, turn)
             was_moved = stored is not None and stored.ordinal != turn.ordinal
             return Begun(
                 turn=turn,
@@ -187,7 +187,6 @@ class SessionStore:
     ) -> int:
         """As `TurnStore.begin_effect`."""
         async with self._database.tenant(lease.owner.tenant_id) as connection:
-            await self._fenced(connection, self._sql.fence_session, lease)
             await self._checkpoint(connection, lease, turn, checkpoint)
             attempt: int = await connection.fetchval(
                 self._sql.begin_call,
@@ -258,10 +257,12 @@ class SessionStore:
             raise SessionNotFound(str(session_id))
         return session_of(row, owner)
 
-    def _new_turn(self, lease: Lease, request_id: str, ordinal: int, text: str, cart: Cart) -> Turn:
+    def _new_turn(
+        self, session_id: UUID, request_id: str, ordinal: int, text: str, cart: Cart
+    ) -> Turn:
         return Turn(
             turn_id=self._new_id(),
-            session_id=lease.session_id,
+            session_id=session_id,
             request_id=request_id,
             ordinal=ordinal,
             user_text=text,
@@ -270,35 +271,30 @@ class SessionStore:
             cart=cart,
         )
 
-    async def _insert_turn(self, connection: Connection, lease: Lease, turn: Turn) -> Turn:
-        await connection.execute(
-            self._sql.insert_turn,
-            lease.owner.tenant_id,
-            lease.session_id,
+    async def _begin_turn(self, connection: Connection, owner: Owner, turn: Turn) -> Lease:
+        epoch = await connection.fetchval(
+            self._sql.begin_turn,
+            owner.tenant_id,
+            turn.session_id,
+            owner.principal_id,
             turn.ordinal,
             turn.turn_id,
-            lease.owner.principal_id,
             turn.request_id,
             turn.user_text,
             _cart(turn.cart),
             turn.create_time,
+            self._term_s,
+            self._clock(),
         )
-        return turn
-
-    async def _restart_turn(
-        self, connection: Connection, lease: Lease, turn: Turn, ordinal: int
-    ) -> Turn:
-        await connection.execute(
-            self._sql.restart_turn, *_identity(lease), turn.request_id, ordinal, self._clock()
-        )
-        return replace(turn, state=TurnState.RUNNING, ordinal=ordinal)
+        return Lease(owner, turn.session_id, epoch)
 
     async def _checkpoint(
         self, connection: Connection, lease: Lease, turn: Turn, checkpoint: Checkpoint
     ) -> None:
-        await connection.execute(
+        await self._fenced(
+            connection,
             self._sql.checkpoint_turn,
-            *_identity(lease),
+            lease,
             turn.turn_id,
             json.dumps(checkpoint_to_json(checkpoint)),
             json.dumps(order_to_json(checkpoint.progress.order)),

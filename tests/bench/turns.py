@@ -1,12 +1,13 @@
 """A chat turn against the bare cost of its hops and commits, the model's time taken off.
 
-Hops are the calls that all services count, and the request to the gateway. Commits are
-the transactions that write. What each costs bare is measured in the same run: a unary call to an
-echo, and one small durable statement.
+Hops are the calls that services count while guests talk, and the request to the gateway. Commits
+are those a guest waits for, as the rows they leave tell; what relay and consumers commit later is
+none of the turn's. What each costs bare is measured in the same run: a unary call to an echo, and
+one small durable statement.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -28,6 +29,17 @@ DIALOGUE = (
 )
 DIALOGUES = 10
 BARE_CALLS = 200
+# A turn begins and finishes; a call with an effect does so within it. A quote, an order and a
+# decision are one each.
+COMMITS = """
+SELECT 2 * (SELECT count(*) FROM coordinator.turns)
+    + 2 * (SELECT count(*) FROM coordinator.tool_calls)
+    + (SELECT count(*) FROM orders.quotes)
+    + (SELECT count(*) FROM orders.orders)
+    + (SELECT count(*) FROM bandit.decisions)
+"""
+# Called before a conversation's first turn.
+BESIDE = frozenset({"CreateSession"})
 
 
 async def row(mesh: RunningMesh) -> Row:
@@ -79,18 +91,15 @@ class Tally:
     """Counters of a mesh at a moment."""
 
     calls: float
-    writes: int
-    orders: int
+    commits: int
     model_s: float
 
     def since(self, before: "Tally") -> Parts:
         """Per turn of `DIALOGUES` dialogues."""
         turns = DIALOGUES * len(DIALOGUE)
-        # The relay moves each order's event in a transaction that no turn waits for.
-        moves = self.orders - before.orders
         return Parts(
             hops=(self.calls - before.calls) / turns + 1,
-            commits=(self.writes - before.writes - moves) / turns,
+            commits=(self.commits - before.commits) / turns,
             model_s=(self.model_s - before.model_s) / turns,
         )
 
@@ -103,17 +112,15 @@ async def _tally(
         metrics = await http.get(f"http://{mesh.address(name, 'admin')}/metrics")
         for family in text_string_to_metric_families(metrics.text):
             for sample in family.samples:
-                if sample.name == "grpc_server_started_total" and sample.labels[
-                    "grpc_service"
-                ].startswith("maitred."):
+                if sample.name == "grpc_server_started_total" and _is_of_turns(sample.labels):
                     calls += sample.value
                 elif sample.name == "gen_ai_client_operation_duration_seconds_sum":
                     model_s += sample.value
-    writes = await connection.fetchval(
-        "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-    )
-    orders = await connection.fetchval("SELECT count(*) FROM orders.orders")
-    return Tally(calls, writes, orders, model_s)
+    return Tally(calls, await connection.fetchval(COMMITS), model_s)
+
+
+def _is_of_turns(labels: Mapping[str, str]) -> bool:
+    return labels["grpc_service"].startswith("maitred.") and labels["grpc_method"] not in BESIDE
 
 
 def _turn(guest: GatewayClient) -> Callable[[], Awaitable[float]]:

@@ -44,7 +44,9 @@ class GroupCommit(Generic[Key, Item, Result]):
         try:
             # Calls that came in with the same read of the socket join the first batch.
             await asyncio.sleep(0)
-            while waiting := self._waiting.pop(key, None):
+            while gathered := self._waiting.pop(key, None):
+                # Who is gone was not answered: what nobody knows of need not be kept.
+                waiting = [one for one in gathered if not one[1].done()]
                 for start in range(0, len(waiting), _LARGEST):
                     await self._write_batch(key, waiting[start : start + _LARGEST])
                 if key in self._waiting:

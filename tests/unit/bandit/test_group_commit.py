@@ -71,3 +71,16 @@ async def test_a_caller_that_went_away_takes_nobody_along() -> None:
     assert await stays == 20
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+async def test_what_nobody_waits_for_any_more_is_not_committed() -> None:
+    ledger = Ledger()
+    group = GroupCommit(ledger.commit, window_s=0.0)
+    first = asyncio.create_task(group.write("a", 1))
+    await settle()
+    gone, stays = (asyncio.create_task(group.write("a", item)) for item in (2, 3))
+    await settle()
+    gone.cancel()
+    ledger.open.set()
+    assert await asyncio.gather(first, stays) == [10, 30]
+    assert ledger.batches == [("a", [1]), ("a", [3])]

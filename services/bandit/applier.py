@@ -78,6 +78,8 @@ class Applier:
             return
         except FAULTS as error:
             _log.warning("bandit.apply_failed", tenant=str(tenant_id), error=type(error).__name__)
+        except Exception:  # noqa: BLE001 - one tenant's rows must not stop everybody's rewards
+            _log.exception("bandit.apply_crashed", tenant=str(tenant_id))
 
     async def _apply_batch(self, tenant_id: UUID) -> bool:
         """Applies a tenant's next batch; whether there may be more."""

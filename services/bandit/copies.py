@@ -95,12 +95,21 @@ class PolicyCopies:
         if not self._kept:
             return
         versions = await self._store.versions([*{tenant_id for tenant_id, _ in self._kept}])
-        now = self._clock()
         for key, copy in tuple(self._kept.items()):
-            if versions.get(key, 0) > copy.knowledge.version:
-                await self.renew(*key)
-            elif abs(copy.knowledge.discount.present(now) - copy.weight) > _DRIFT * copy.weight:
-                self._keep(key, copy.knowledge)
+            try:
+                if versions.get(key, 0) > copy.knowledge.version:
+                    await self.renew(*key)
+                elif self._has_drifted(copy):
+                    self._keep(key, copy.knowledge)
+            except FAULTS:
+                raise
+            except Exception:  # noqa: BLE001 - one tenant's rows must not stop everybody's choices
+                _log.exception("bandit.renewal_crashed", tenant=str(key[0]), policy=key[1])
+
+    def _has_drifted(self, copy: Copy) -> bool:
+        """Whether its observations weigh differently by now."""
+        weight = copy.knowledge.discount.present(self._clock())
+        return abs(weight - copy.weight) > _DRIFT * copy.weight
 
     def _keep(self, key: tuple[UUID, str], knowledge: Knowledge) -> Copy:
         known = self._kept.get(key)
@@ -110,8 +119,7 @@ class PolicyCopies:
         weight = knowledge.discount.present(self._clock())
         copy = Copy(knowledge, knowledge.model(weight), weight)
         self._kept[key] = copy
-        self._metrics.knows(*key, knowledge.version)
         if len(self._kept) > _KEPT:
-            forgotten, _ = self._kept.popitem(last=False)
-            self._metrics.forgets(*forgotten)
+            self._kept.popitem(last=False)
+        self._metrics.policies.set(len(self._kept))
         return copy

@@ -1,9 +1,12 @@
 """What the bandit counts."""
 
-from uuid import UUID
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from services.bandit.policy import SERVING
+
+# Who asks names arms, and tenants name policies: more than these are counted together.
+_MOST_ARMS = 50
+_OTHER = "other"
 _LAGS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60, 300, 3600)
 
 
@@ -11,9 +14,10 @@ class BanditMetrics:
     """The series of one process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.decisions = Counter(
+        self._decisions = Counter(
             "bandit_decisions",
-            "Decisions made, by policy and the arm chosen.",
+            "Decisions made, by policy and the arm chosen; `other` for policies beside `serving`"
+            " and for arms beyond the first 50.",
             ("policy", "arm"),
             registry=registry,
         )
@@ -35,17 +39,20 @@ class BanditMetrics:
             buckets=_LAGS_S,
             registry=registry,
         )
-        self._version = Gauge(
-            "bandit_policy_version",
-            "The version of a policy that this replica decides by.",
-            ("tenant", "policy"),
+        self.policies = Gauge(
+            "bandit_policies_held",
+            "Policies that this replica has a copy of.",
             registry=registry,
         )
+        self._arms: set[str] = set()
 
-    def knows(self, tenant_id: UUID, policy_id: str, version: int) -> None:
-        """Records the version a replica decides by."""
-        self._version.labels(str(tenant_id), policy_id).set(version)
-
-    def forgets(self, tenant_id: UUID, policy_id: str) -> None:
-        """Ends the series of a policy no longer kept here."""
-        self._version.remove(str(tenant_id), policy_id)
+    def decided(self, policy_id: str, arm_id: str) -> None:
+        """Counts a decision."""
+        if policy_id != SERVING:
+            policy_id = arm_id = _OTHER
+        elif arm_id not in self._arms:
+            if len(self._arms) < _MOST_ARMS:
+                self._arms.add(arm_id)
+            else:
+                arm_id = _OTHER
+        self._decisions.labels(policy_id, arm_id).inc()

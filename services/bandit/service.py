@@ -125,7 +125,7 @@ class PolicyService(policy_service_pb2_grpc.PolicyServiceServicer):
             tell_replayed(context, answer)
             decision = decision_pb2.Decision.FromString(answer.body)
         else:
-            self._metrics.decisions.labels(request.policy_id, decision.arm_id).inc()
+            self._metrics.decided(request.policy_id, decision.arm_id)
         return policy_service_pb2.RankResponse(decision=decision)
 
     async def GetPolicy(

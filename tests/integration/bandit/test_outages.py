@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import grpc
 import pytest
@@ -67,3 +67,26 @@ async def test_it_refuses_a_database_that_is_not_migrated(
     with pytest.raises(SchemaMismatch, match="maitred migrate"):
         async with serving(empty_database_url, redis_url):
             pass
+
+
+async def test_a_tenants_broken_rows_stop_nobody_else(
+    database: MigratedDatabase, redis_url: str, tenant_id: UUID, sees: Connection
+) -> None:
+    async with serving(database.service_url("bandit"), redis_url) as client:
+        broken, whole = tenant_id, uuid4()
+        for tenant in (broken, whole):
+            decision = await client.rank(guest(tenant))
+            await client.reward(tenant, decision.decision_id, 1.0)
+            await client.settled(tenant, 1)
+        await sees.execute("UPDATE bandit.arms SET a = '\\x00' WHERE tenant_id = $1", broken)
+        await client.reward(broken, (await client.rank(guest(broken))).decision_id, 1.0)
+        # Its replicas are told to read what they cannot.
+        await sees.execute(
+            "UPDATE bandit.arms SET version = version + 1 WHERE tenant_id = $1", broken
+        )
+        await sees.execute(
+            "UPDATE bandit.policies SET version = version + 1 WHERE tenant_id = $1", broken
+        )
+        for learned in (2, 3, 4):
+            await client.reward(whole, (await client.rank(guest(whole))).decision_id, 1.0)
+            await client.settled(whole, learned)

@@ -94,7 +94,16 @@ async def test_a_policy_that_is_not_there_is_not_found(
 
 
 async def test_impossible_settings_are_refused(client: BanditClient, tenant_id: UUID) -> None:
-    for impossible in (pricing(ridge=0.0), pricing(exploration_floor=1.5), pricing(alpha=-1.0)):
+    # Of weights that double every moment, and of no ridge to speak of, no model can be made.
+    restless = pricing()
+    restless.half_life.CopyFrom(Duration(nanos=1000))
+    for impossible in (
+        pricing(ridge=0.0),
+        pricing(ridge=1e-300),
+        pricing(exploration_floor=1.5),
+        pricing(alpha=-1.0),
+        restless,
+    ):
         assert (await failure(client.update(tenant_id, impossible))).reason == "INVALID_FIELD"
 
 

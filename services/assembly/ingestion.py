@@ -49,13 +49,15 @@ class Progress(Protocol):
 def find_documents(paths: Sequence[Path], kind: str) -> Iterator[LocalDocument]:
     """The documents at paths and, for folders, everything readable below them, by name.
 
-    A file's source is its path as given; one named outright is taken whatever it is called.
+    A file's source is its name or, in a folder, its path from that folder on: the same from wherever
+    they are named. One named outright is taken whatever it is called; a link out of a folder is not.
     """
-    for path in paths:
+    for path in (each.resolve() for each in paths):
         inside = sorted(one for one in path.rglob("*") if _is_document(one, path))
         for file in inside if path.is_dir() else [path]:
             media_type = MEDIA_TYPES.get(file.suffix.lower(), "text/plain")
-            yield LocalDocument(file.as_posix(), media_type, kind, _reader(file))
+            source = file.relative_to(path.parent).as_posix()
+            yield LocalDocument(source, media_type, kind, _reader(file))
 
 
 async def send_all(
@@ -113,7 +115,8 @@ async def _send(client: GatewayClient, document: LocalDocument, progress: Progre
 
 def _is_document(path: Path, root: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return path.suffix.lower() in MEDIA_TYPES and path.is_file() and not hidden
+    is_inside = path.resolve().is_relative_to(root)
+    return path.suffix.lower() in MEDIA_TYPES and path.is_file() and is_inside and not hidden
 
 
 def _reader(path: Path) -> Callable[[], str]:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,6 +54,9 @@ def ingest(
     documents = list(find_documents(paths or (), kind))
     if not documents and not catalog:
         raise Refusal("nothing to ingest: name files, folders with .md, .txt or .json, --catalog.")
+    names = Counter(document.source for document in documents)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise Refusal(f"two documents would be {', '.join(twice)}: name a folder above both.")
     failures = asyncio.run(_ingest(Console(), documents, catalog, url))
     for source, problem in failures.items():
         print(f"{source}: {problem}", file=sys.stderr)

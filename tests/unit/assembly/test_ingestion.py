@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from services.assembly.ingestion import find_documents
 from services.assembly.menu import menu_document
 
@@ -21,6 +23,30 @@ def test_folders_are_walked_for_what_can_be_read(tmp_path: Path) -> None:
     ]
     assert {one.kind for one in found} == {"faq"}
     assert found[0].read() == "words"
+
+
+def test_a_source_is_the_same_from_wherever_its_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = tmp_path / "house"
+    (house / "rules").mkdir(parents=True)
+    (house / "rules" / "wifi.md").write_text("words")
+    sources = [one.source for one in find_documents([house], "faq")]
+    monkeypatch.chdir(house / "rules")
+    assert [one.source for one in find_documents([Path("..")], "faq")] == sources
+    assert sources == ["house/rules/wifi.md"]
+    assert [one.source for one in find_documents([Path("wifi.md")], "faq")] == ["wifi.md"]
+
+
+def test_a_link_out_of_a_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("words")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "open.txt").write_text("words")
+    (folder / "inside.txt").symlink_to("open.txt")
+    (folder / "outside.txt").symlink_to("../secret.txt")
+    found = [one.source for one in find_documents([folder], "faq")]
+    assert found == ["folder/inside.txt", "folder/open.txt"]
 
 
 def test_a_catalog_reads_as_a_menu() -> None:

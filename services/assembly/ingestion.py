@@ -49,8 +49,9 @@ class Progress(Protocol):
 def find_documents(paths: Sequence[Path], kind: str) -> Iterator[LocalDocument]:
     """The documents at paths and, for folders, everything readable below them, by name.
 
-    A file's source is its name or, in a folder, its path from that folder on: the same from wherever
-    they are named. One named outright is taken whatever it is called; a link out of a folder is not.
+    A file's source is its name or, in a folder, its path from that folder on: the same from
+    wherever they are named. One named outright is taken whatever it is called; a link out of a
+    folder is not.
     """
     for path in (each.resolve() for each in paths):
         inside = sorted(one for one in path.rglob("*") if _is_document(one, path))

@@ -20,8 +20,9 @@ POLICY = "serving"
 # A guest waits no longer for who serves them; then somebody just does.
 _RANK_S = 0.5
 _TRUST_S = 0.5
-# After a failure nobody waits again for a while.
+# After an outage nobody waits again for a while. What is refused to one tenant is no outage.
 _PAUSE_S = 2.0
+_OUTAGES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 
 class BanditClient:
@@ -39,7 +40,7 @@ class BanditClient:
         self._paused_until = 0.0
 
     async def rank(self, question: Question) -> Choice:
-        """As `Bandit.rank`; for a while after a failure it fails at once."""
+        """As `Bandit.rank`; for a while after an outage it fails at once."""
         if self._now() < self._paused_until:
             raise Unavailable("the bandit did not answer a moment ago")
         request = policy_service_pb2.RankRequest(
@@ -59,7 +60,8 @@ class BanditClient:
             failure = from_rpc_error(error)
             if failure.reason == "IDEMPOTENCY_KEY_REUSED":
                 raise KeyTaken(question.request_id) from error
-            self._paused_until = self._now() + _PAUSE_S
+            if failure.code in _OUTAGES:
+                self._paused_until = self._now() + _PAUSE_S
             raise Unavailable(f"the bandit: {failure.message}") from error
         probability = next(
             (arm.probability for arm in decision.arms if arm.arm_id == decision.arm_id), 1.0

@@ -136,3 +136,13 @@ async def test_who_serves_a_conversation_stays_when_the_bandit_goes(
     assert second.turn.agent_id == first.turn.agent_id == "guide"
     assert second.turn.decision_id == first.turn.decision_id
     assert await kinds_told(sees, guest.session_id) == ["serve"]
+
+
+async def test_a_policy_that_does_not_know_what_is_known_is_its_tenants_trouble_alone(
+    house: Whole,
+) -> None:
+    odd, usual = await house.tenant(), await house.tenant()
+    await house.look_at(odd, "moon")
+    refused = await (await house.arrives(odd)).says("a latte please")
+    assert (refused.turn.agent_id, refused.turn.decision_id) == ("host", "")
+    assert (await (await house.arrives(usual)).says("a latte please")).turn.decision_id

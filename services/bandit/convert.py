@@ -136,6 +136,17 @@ def decision_not_found(decision_id: str) -> Failure:
     return not_found("DECISION_NOT_FOUND", "There is no such decision.", decision_id=decision_id)
 
 
+def features_fixed(policy_id: str) -> Failure:
+    """The policy's features are what its caller sends; without them nobody could be chosen."""
+    problem = "are fixed: leave both lists of features empty, or as they are"
+    return invalid(
+        "INVALID_FIELD",
+        f"The features of policy {policy_id} {problem}.",
+        (FieldProblem("policy.context_features", problem),),
+        field="policy.context_features",
+    )
+
+
 def feature_unknown(feature: str) -> Failure:
     """The policy has no feature of that name."""
     return invalid("FEATURE_UNKNOWN", "The policy has no such feature.", feature=feature)

@@ -1,6 +1,7 @@
 """maitred.bandit.v1.PolicyService and DecisionService."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -18,6 +19,7 @@ from maitred.bandit.v1 import (
 from services.bandit.convert import (
     decision_not_found,
     feature_unknown,
+    features_fixed,
     from_policy,
     from_ranking,
     from_stored,
@@ -30,7 +32,7 @@ from services.bandit.copies import Copy, PolicyCopies
 from services.bandit.decision import NewDecision
 from services.bandit.group_commit import GroupCommit
 from services.bandit.metrics import BanditMetrics
-from services.bandit.policy import PolicySettings, UnknownFeature
+from services.bandit.policy import SERVING, PolicySettings, UnknownFeature
 from services.bandit.ranking import NoEligibleArm, Ranking, rank
 from services.bandit.store import DecisionStore, PolicyEdition, PolicyStore
 from services.chassis.data.idempotency import Answer, fingerprint
@@ -146,11 +148,24 @@ class PolicyService(policy_service_pb2_grpc.PolicyServiceServicer):
     ) -> policy_service_pb2.UpdatePolicyResponse:
         tenant_id, policy_id = current().principal.tenant_id, request.policy.policy_id
         settings = to_settings(request.policy, self._defaults)
+        if policy_id == SERVING:
+            settings = self._serving(settings)
         await self._store.put(tenant_id, policy_id, settings, self._clock())
         changed = await self.GetPolicy(
             policy_service_pb2.GetPolicyRequest(policy_id=policy_id), context
         )
         return policy_service_pb2.UpdatePolicyResponse(policy=changed.policy)
+
+    def _serving(self, wanted: PolicySettings) -> PolicySettings:
+        """Settings of the policy that serves guests, whose features are fixed."""
+        fixed = replace(
+            wanted,
+            context_features=self._defaults.context_features,
+            arm_features=self._defaults.arm_features,
+        )
+        if (wanted.context_features or wanted.arm_features) and not wanted.has_features_of(fixed):
+            raise features_fixed(SERVING)
+        return fixed
 
     async def _known(self, tenant_id: UUID, policy_id: str) -> Copy:
         known = await self._copies.get(tenant_id, policy_id)

@@ -3,6 +3,7 @@
 from alembic import op
 
 from services.chassis.data.offsets import consumer_tables
+from services.chassis.data.tenancy import guarded
 
 revision = "0001"
 down_revision = None
@@ -97,13 +98,6 @@ CREATE INDEX rewards_by_decision ON bandit.rewards (tenant_id, decision_id, rewa
 CREATE INDEX rewards_to_apply ON bandit.rewards (tenant_id, reward_id) WHERE seq IS NULL;
 """
 
-GUARD = """
-ALTER TABLE bandit.{table} ENABLE ROW LEVEL SECURITY;
-ALTER TABLE bandit.{table} FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON bandit.{table}
-    USING (tenant_id = (SELECT NULLIF(current_setting('maitred.tenant', true), '')::uuid));
-"""
-
 # One round trip, one transaction: a batch of decisions of a policy. A request that was decided
 # before is left out, and so is the second of two in the batch.
 RECORD_DECISIONS_V1 = """
@@ -172,6 +166,6 @@ def upgrade() -> None:
     op.execute(TABLES)
     op.execute(consumer_tables("bandit"))
     for table in ("policies", "arms", "decisions", "rewards"):
-        op.execute(GUARD.format(table=table))
+        op.execute(guarded(f"bandit.{table}"))
     op.execute(RECORD_DECISIONS_V1)
     op.execute(ACROSS_TENANTS)

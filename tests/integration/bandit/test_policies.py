@@ -87,6 +87,18 @@ async def test_what_a_policy_leaves_open_is_as_in_the_serving_one(
     assert made.reward_window == serving.reward_window
 
 
+async def test_the_serving_policy_keeps_its_features(client: BanditClient, tenant_id: UUID) -> None:
+    features = list((await client.policy(tenant_id)).context_features)
+    wanted = policy_pb2.Policy(policy_id="serving", alpha=1.0)
+    changed = await client.update(tenant_id, wanted)
+    assert (list(changed.context_features), changed.alpha) == (features, 1.0)
+    assert list(changed.arm_features) == ["trust"]
+
+    other = policy_pb2.Policy(policy_id="serving", context_features=["mood"])
+    assert (await failure(client.update(tenant_id, other))).reason == "INVALID_FIELD"
+    assert list((await client.policy(tenant_id)).context_features) == features
+
+
 async def test_a_policy_that_is_not_there_is_not_found(
     client: BanditClient, tenant_id: UUID
 ) -> None:

@@ -151,6 +151,12 @@ _ASKING = re.compile(
     r"(?:i (?:will|would like to|want to) )?pay(?:ing)? (?:by|with|in)\b|my address is\b|"
     r"i (?:have|got) (?:a|an) \w+ allergy\b|recommend|suggest|price|allergens?\b)"
 )
+_LOOKING_FOR = re.compile(
+    r"^(?:(?:hi|hello|hey|ok|okay|so|and|please|is there|have you|got|also) )*"
+    r"(?:(?:any|anything|something|some|things|stuff)\b.*\b(?:free|without|contain\w*|allerg\w*)\b|"
+    r"(?:any )?\w+ (?:\w+ )?free (?:options?|choices|food|drinks?|dishes|things|stuff|items)\b)"
+)
+"""Asks what there is without something."""
 _ORDERING_QUESTION = re.compile(
     r"^(?:(?:hi|hello|hey|ok|okay|so|and|also|please|actually|yes|no|oh|sorry|what is up|there|"
     r"good \w+|how are you|well|um) )*"
@@ -169,7 +175,7 @@ _QUESTION_JOINT = re.compile(
 )
 _OPENING = re.compile(r"^(?:(?:ok|okay|oh|um|uh|hmm|so|well|yes|sorry|sure|right|and|but) ?)+$")
 _MENU_WORDS = re.compile(
-    r"\b(?:how much|price|cost|vegan|vegetarian|gluten|allerg\w*|contain|come with)\b"
+    r"\b(?:how much|price|cost|vegan|vegetarian|gluten|\w+ free|allerg\w*|contain|come with)\b"
 )
 _WHOLE_MESSAGES = (
     (Act.CANCEL, _CANCEL),
@@ -212,7 +218,7 @@ def question_in(text: str) -> str:
             continue
         if _ORDERING_QUESTION.search(said):
             continue
-        if _ASKING.search(said) or (asked and _is_bare_question(said)):
+        if _asks(said) or (asked and _is_bare_question(said)):
             return said
         parts = _QUESTION_JOINT.split(said)
         if len(parts) > 1 and _ASKING.search(parts[-1]):
@@ -227,6 +233,10 @@ def asks_beside(text: str) -> str:
     )
 
 
+def _asks(said: str) -> bool:
+    return bool(_ASKING.search(said) or _LOOKING_FOR.search(said))
+
+
 def _is_bare_question(said: str) -> bool:
     return _MENU_WORDS.search(said) is not None
 
@@ -238,7 +248,7 @@ def _says_more_than_question(text: str) -> bool:
 
 
 def _is_aside(said: str) -> bool:
-    asks = _ASKING.search(said) and not _ORDERING_QUESTION.search(said)
+    asks = _asks(said) and not _ORDERING_QUESTION.search(said)
     return bool(
         asks
         or _CART.match(said)

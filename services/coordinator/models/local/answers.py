@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from services.coordinator.models.local import replies
-from services.coordinator.models.local.facts import tell_allergens, tell_attributes
+from services.coordinator.models.local.facts import says_without, tell_allergens, tell_attributes
 from services.coordinator.models.local.menu import Found, find, values_of
 from services.coordinator.models.local.views import Item, MenuView, Value
 
@@ -82,12 +82,22 @@ def answer(question: str, menu: MenuView, subject: str = "") -> Answer:
         text = told(question, about, menu)
         if text:
             return Answer(text, named, told is not _elsewhere)
+    if says_without(question) and not _is_named_so(question, found):
+        # That there is such a thing is no answer to whether it comes without another.
+        return Answer(replies.UNKNOWN_FACT, named, is_known=False)
     for told in _STOCK_TELLERS:
         text = told(question, found, menu)
         if text:
             is_stock = told is _listing and _STOCKING.search(question) is not None
             return Answer(text, named, is_stock)
     return Answer(replies.UNKNOWN_FACT, named, is_known=False)
+
+
+def _is_named_so(question: str, found: Found) -> bool:
+    """Whether what the question calls free of something goes by that name."""
+    things: tuple[Item | Value, ...] = (*found.items, *found.all_values)
+    names = (name.lower() for thing in things for name in (thing.name, *thing.synonyms))
+    return any(says_without(n) and n.replace("-", " ") in question for n in names)
 
 
 def _resolved(question: str, found: Found, menu: MenuView, subject: str) -> Found:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from services.coordinator.models.local import replies
 from services.coordinator.models.local.menu import Found
 from services.coordinator.models.local.views import Item, MenuView
+from services.coordinator.models.local.wording import stem, words
 
 _ALLERGY = re.compile(
     r"\b(?:allerg\w*|contain\w*|free|free of|intoleran\w*|coeliac|celiac|safe|avoid|avoiding|"
@@ -17,6 +18,10 @@ _ALLERGY = re.compile(
 )
 _WITHOUT = re.compile(r"\b(?:free|without|avoid|avoiding|no|not|cannot|intoleran\w*|safe)\b")
 _IN_ONE = re.compile(r"\b(?:does|do|is|are|has|have|any)\b.*\b(?:have|has|in|got)\b|\bis there\b")
+_IS_IN = re.compile(r"\b(?:contains?|has|have|any|in)\b")
+_MAY = re.compile(
+    r"\b(?:can|could|may|should|allerg\w*|intoleran\w*|coeliac|celiac|ok|okay|fine)\b"
+)
 _WHICH = r"\b(?:what|which|anything|everything|something)\b.* (?:has|have|with|includes?|uses?) "
 _ASKS_FOR_ALLERGENS = re.compile(r"\b(?:allerg\w*|contain\w*)\b")
 _OTHER_NAMES = {
@@ -36,14 +41,17 @@ _NAMED_BY_LAW = (
 def tell_allergens(question: str, found: Found, menu: MenuView) -> str:
     """Return what the list of allergens says, empty if the question is not about it."""
     listed = tuple(dict.fromkeys(a for item in menu.items for a in item.allergens))
-    wanted = tuple(a for a in listed if _is_said(a, question))
-    unlisted = _unlisted(question, wanted)
+    about = _without_ways(question, found)
+    wanted = tuple(a for a in listed if _is_said(a, about))
+    unlisted = _unlisted(about, wanted)
     items = () if found.is_loose else found.items
-    if not _is_asked(question, (*wanted, *unlisted), items, found):
+    ways = _ways(question, found, menu, (*wanted, *unlisted))
+    if not _is_asked(question, (*wanted, *unlisted), bool(items or ways), found):
         return ""
     if items:
-        is_free = _WITHOUT.search(question) is not None
-        return " ".join(_in_item(item, wanted, unlisted, is_free) for item in items[:3])
+        return " ".join(_in_item(question, item, wanted, unlisted, ways) for item in items[:3])
+    if ways:
+        return f"Our allergen list doesn't cover {replies.join(ways)}; {replies.ASK_STAFF}"
     if wanted:
         return _in_menu(question, wanted, found, menu)
     if unlisted:
@@ -60,8 +68,36 @@ def tell_attributes(question: str, found: Found, menu: MenuView) -> str:
         return ""
     if found.items and not found.is_loose:
         return " ".join(_attribute(item, asked) for item in found.items[:3])
-    suiting = [item for item in _among(found, menu) if _suits(_value(item, asked))]
-    return f"By our menu these are {asked}: {_names(suiting)}." if suiting else ""
+    if ways := _ways(question, found, menu, (asked,)):
+        return f"Our menu doesn't say that of {replies.join(ways)}; {replies.STAFF_KNOW}"
+    among = _among(found, menu)
+    return _lacking(asked, among) if _is_denied(asked, question) else _having(asked, among)
+
+
+def _having(name: str, among: Iterable[Item]) -> str:
+    """What the menu states something of; empty for nothing."""
+    suiting = [item for item in among if _suits(_value(item, name))]
+    if not suiting:
+        return ""
+    verb = "have" if _is_measured(name, suiting) else "are"
+    return f"By our menu these {verb} {name}: {_names(suiting)}."
+
+
+def _lacking(name: str, among: Sequence[Item]) -> str:
+    """What the menu says is without something; its silence is no assurance."""
+    stated = [item for item in among if _denies(_value(item, name))]
+    denied = f"without {name}" if _is_measured(name, among) else f"not {name}"
+    if not stated:
+        return f"Our menu names nothing that is {denied}; {replies.STAFF_KNOW}"
+    return (
+        f"By our menu these are {denied}: {_names(stated)}. "
+        f"About anything else, {replies.STAFF_KNOW}"
+    )
+
+
+def says_without(text: str) -> bool:
+    """Whether words are about what something lacks, as in "gluten-free"."""
+    return _WITHOUT.search(_plain(text)) is not None
 
 
 def _is_said(allergen: str, question: str) -> bool:
@@ -77,16 +113,44 @@ def _unlisted(question: str, wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in said if word.rstrip("s") not in covered))
 
 
-def _is_asked(question: str, allergens: Sequence[str], items: Sequence[Item], found: Found) -> bool:
+def _without_ways(question: str, found: Found) -> str:
+    """The question less the options it names in more than a word, as a kind of milk is."""
+    for value in found.exact_values:
+        for name in (value.name, *value.synonyms):
+            if " " in _plain(name) and not says_without(name):
+                question = question.replace(_plain(name), " ")
+    return question
+
+
+def _ways(question: str, found: Found, menu: MenuView, allergens: Sequence[str]) -> tuple[str, ...]:
+    """Options and extras a question is about, by more than the name of an allergen."""
+    of_products = {v.name for g in menu.groups for v in g.options} | {v.name for v in menu.add_ons}
+    spoken = {stem(w) for w in question.split()} - {
+        stem(w) for a in allergens for w in (a.lower(), *_OTHER_NAMES.get(a.lower(), ()))
+    }
+    spoken -= {stem(word) for item in found.items for word in words(item.name)}
+    values = found.exact_values if found.items and not found.is_loose else found.all_values
+    return tuple(
+        value.name
+        for value in values
+        if value.name in of_products
+        and not says_without(value.name)
+        and spoken & {stem(word) for word in words(value.name)}
+    )
+
+
+def _is_asked(question: str, allergens: Sequence[str], is_narrow: bool, found: Found) -> bool:
     if _ASKS_FOR_ALLERGENS.search(question):
         return True
     if not allergens:
         return False
-    if items and (_IN_ONE.search(question) or _WITHOUT.search(question)):
+    if _names_option(question, found):
+        return False
+    if is_narrow and (_IN_ONE.search(question) or _WITHOUT.search(question)):
         return True
     if any(_asks_which(question, name) for name in allergens):
         return True
-    return _ALLERGY.search(question) is not None and not _names_option(question, found)
+    return _ALLERGY.search(question) is not None
 
 
 def _asks_which(question: str, allergen: str) -> bool:
@@ -96,19 +160,40 @@ def _asks_which(question: str, allergen: str) -> bool:
 
 def _names_option(question: str, found: Found) -> bool:
     """Whether the question is for an option such as a crust without gluten, named in full."""
-    return any(value.name.lower().replace("-", " ") in question for value in found.exact_values)
+    return any(
+        _plain(value.name) in question and says_without(value.name) for value in found.exact_values
+    )
 
 
-def _in_item(item: Item, wanted: Sequence[str], unlisted: Sequence[str], is_free: bool) -> str:
+def _in_item(
+    question: str,
+    item: Item,
+    wanted: Sequence[str],
+    unlisted: Sequence[str],
+    ways: Sequence[str],
+) -> str:
     has = [a for a in wanted if a in item.allergens]
+    if has and ways:
+        return (
+            f"As it usually comes, the {item.name} contains {replies.join(has)}; "
+            f"about {replies.join(ways)}, {replies.ASK_STAFF}"
+        )
     if has:
-        return f"{'No' if is_free else 'Yes'}, the {item.name} contains {replies.join(has)}."
+        said = f"the {item.name} contains {replies.join(has)}."
+        return f"{_opening(question)}{said}" if _opening(question) else f"T{said[1:]}"
     named = replies.join(item.allergens) if item.allergens else "no allergens"
     told = f"For the {item.name} our allergen list names {named}"
     lacking = (*wanted, *unlisted)
     if not lacking:
         return f"{told}. For an allergy, {replies.ASK_STAFF}"
     return f"{told}; about {replies.join(lacking, 'or')}, {replies.ASK_STAFF}"
+
+
+def _opening(question: str) -> str:
+    """Yes or no, to the question as it was put; empty where either could be taken wrongly."""
+    if _WITHOUT.search(question):
+        return "No, "
+    return "Yes, " if _IS_IN.search(question) and not _MAY.search(question) else ""
 
 
 def _in_menu(question: str, wanted: Sequence[str], found: Found, menu: MenuView) -> str:
@@ -118,7 +203,9 @@ def _in_menu(question: str, wanted: Sequence[str], found: Found, menu: MenuView)
         free = [item for item in among if not set(wanted) & set(item.allergens)]
         names = f"{_names(free)} have no {listed} named" if free else f"all of these name {listed}"
         options = [
-            value.name for value in found.exact_values if _is_said(wanted[0], _plain(value.name))
+            value.name
+            for value in found.exact_values
+            if says_without(value.name) and _is_said(wanted[0], _plain(value.name))
         ]
         offered = f" We also have {replies.join(options)}." if options else ""
         return f"In our allergen list {names}.{offered} For an allergy, {replies.ASK_STAFF}"
@@ -143,6 +230,28 @@ def _value(item: Item, name: str) -> str:
     if name == "vegetarian" and stated.get("vegan", "").startswith("yes"):
         return stated.get(name, stated["vegan"])
     return stated.get(name.lower(), "")
+
+
+def _is_denied(name: str, question: str) -> bool:
+    """Whether a question is for what is not so, or has none of it."""
+    named = re.escape(name.lower())
+    return (
+        re.search(
+            rf"\b(?:no|not|non|without|avoid|avoiding|free (?:of|from))(?: \w+)? {named}\b|"
+            rf"\b{named} (?:free|less)\b",
+            question,
+        )
+        is not None
+    )
+
+
+def _is_measured(name: str, items: Iterable[Item]) -> bool:
+    """Whether values under a heading are amounts rather than a yes or a no."""
+    return not any(_value(item, name).lower().startswith("yes") for item in items)
+
+
+def _denies(value: str) -> bool:
+    return re.match(r"(?:no|none|without|0)\b", value.lower()) is not None
 
 
 def _suits(value: str) -> bool:

@@ -41,6 +41,7 @@ _SAME = (
     frozenset({"refund", "return", "complaint", "wrong", "back"}),
     frozenset({"recommend", "recommended", "recommendation", "suggest", "favourite", "favorite",
                "popular", "best", "speciality", "specialty"}),
+    frozenset({"decaf", "decaffeinated", "caffeine"}),
     frozenset({"wifi", "internet", "wi", "fi", "wlan"}),
     frozenset({"dog", "pet", "cat", "animal"}),
     frozenset({"reserve", "reservation", "book", "booking", "table"}),

@@ -3,10 +3,6 @@
 A key is taken by inserting its row in the transaction of the write itself. A concurrent twin waits
 on the unique index: when the first commits it answers with the stored bytes, when the first fails
 it does the work. So there are no leases and no rows in flight, and only successes are stored.
-
-The table is `<schema>.idempotency_keys(tenant_id uuid, principal_id text, rpc text, key text,
-fingerprint bytea, answer bytea, create_time timestamptz, expire_time timestamptz)` with primary
-key (tenant_id, principal_id, rpc, key).
 """
 
 import hashlib
@@ -17,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from services.chassis.data.postgres import Connection, Database
+from services.chassis.data.tenancy import guarded
 from services.chassis.rpc.errors import Failure, aborted, precondition
 
 RETRY_AFTER_S = 1.0
@@ -61,6 +58,25 @@ def in_progress() -> Failure:
         "A request with this idempotency key is still at work; try again.",
         retry_after=RETRY_AFTER_S,
     )
+
+
+def idempotency_table(schema: str) -> str:
+    """SQL for a migration: the table of a schema's keys."""
+    table = f"{schema}.idempotency_keys"
+    return f"""
+CREATE TABLE {table} (
+    tenant_id uuid NOT NULL,
+    principal_id text NOT NULL,
+    rpc text NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    answer bytea NOT NULL,
+    create_time timestamptz NOT NULL,
+    expire_time timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, principal_id, rpc, key)
+);
+CREATE INDEX idempotency_keys_by_expiry ON {table} (tenant_id, expire_time);
+{guarded(table)}"""
 
 
 def delete_expired_keys(schema: str) -> str:

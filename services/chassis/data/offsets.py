@@ -14,6 +14,7 @@ from services.chassis.data.leases import TERM_S
 from services.chassis.data.outbox import PARTITIONS
 from services.chassis.data.postgres import Connection, Database
 from services.chassis.data.streams import StreamEvent
+from services.chassis.data.tenancy import guarded
 
 # Until a letter is tried again for the first time.
 FIRST_ATTEMPT_AFTER = timedelta(seconds=60)
@@ -86,11 +87,7 @@ CREATE TABLE {schema}.dead_letters (
 );
 CREATE INDEX dead_letters_by_aggregate
     ON {schema}.dead_letters (tenant_id, consumer, aggregate_id, seq);
-ALTER TABLE {schema}.dead_letters ENABLE ROW LEVEL SECURITY;
-ALTER TABLE {schema}.dead_letters FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON {schema}.dead_letters
-    USING (tenant_id = (SELECT NULLIF(current_setting('maitred.tenant', true), '')::uuid));
-"""
+{guarded(f"{schema}.dead_letters")}"""
 
 
 class Offsets:

@@ -2,7 +2,9 @@
 
 from alembic import op
 
+from services.chassis.data.idempotency import idempotency_table
 from services.chassis.data.offsets import consumer_tables
+from services.chassis.data.tenancy import guarded
 
 revision = "0001"
 down_revision = None
@@ -121,26 +123,6 @@ CREATE TABLE learning.patterns (
     low double precision NOT NULL,
     PRIMARY KEY (tenant_id, cycle_id, position)
 );
-
-CREATE TABLE learning.idempotency_keys (
-    tenant_id uuid NOT NULL,
-    principal_id text NOT NULL,
-    rpc text NOT NULL,
-    key text NOT NULL,
-    fingerprint bytea NOT NULL,
-    answer bytea NOT NULL,
-    create_time timestamptz NOT NULL,
-    expire_time timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, principal_id, rpc, key)
-);
-CREATE INDEX idempotency_keys_by_expiry ON learning.idempotency_keys (tenant_id, expire_time);
-"""
-
-GUARD = """
-ALTER TABLE learning.{table} ENABLE ROW LEVEL SECURITY;
-ALTER TABLE learning.{table} FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON learning.{table}
-    USING (tenant_id = (SELECT NULLIF(current_setting('maitred.tenant', true), '')::uuid));
 """
 
 GUARDED = (
@@ -151,12 +133,12 @@ GUARDED = (
     "cycles",
     "insights",
     "patterns",
-    "idempotency_keys",
 )
 
 
 def upgrade() -> None:
     op.execute(TABLES)
+    op.execute(idempotency_table("learning"))
     op.execute(consumer_tables("learning"))
     for table in GUARDED:
-        op.execute(GUARD.format(table=table))
+        op.execute(guarded(f"learning.{table}"))

@@ -2,6 +2,9 @@
 
 from alembic import op
 
+from services.chassis.data.idempotency import idempotency_table
+from services.chassis.data.tenancy import guarded
+
 revision = "0001"
 down_revision = None
 
@@ -89,26 +92,6 @@ CREATE TABLE retrieval.changes (
     PRIMARY KEY (tenant_id, generation)
 );
 CREATE INDEX changes_by_time ON retrieval.changes (tenant_id, create_time);
-
-CREATE TABLE retrieval.idempotency_keys (
-    tenant_id uuid NOT NULL,
-    principal_id text NOT NULL,
-    rpc text NOT NULL,
-    key text NOT NULL,
-    fingerprint bytea NOT NULL,
-    answer bytea NOT NULL,
-    create_time timestamptz NOT NULL,
-    expire_time timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, principal_id, rpc, key)
-);
-CREATE INDEX idempotency_keys_by_expiry ON retrieval.idempotency_keys (tenant_id, expire_time);
-"""
-
-GUARD = """
-ALTER TABLE retrieval.{table} ENABLE ROW LEVEL SECURITY;
-ALTER TABLE retrieval.{table} FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON retrieval.{table}
-    USING (tenant_id = (SELECT NULLIF(current_setting('maitred.tenant', true), '')::uuid));
 """
 
 # Work waits in every tenant, and whoever died may have been the only one to know of it. So this
@@ -158,6 +141,7 @@ END $$;
 
 def upgrade() -> None:
     op.execute(TABLES)
+    op.execute(idempotency_table("retrieval"))
     for table in (
         "documents",
         "ingestions",
@@ -165,8 +149,7 @@ def upgrade() -> None:
         "chunks",
         "generations",
         "changes",
-        "idempotency_keys",
     ):
-        op.execute(GUARD.format(table=table))
+        op.execute(guarded(f"retrieval.{table}"))
     op.execute(CLAIM_INGESTION_V1)
     op.execute(READ_GENERATION_V1)

@@ -15,9 +15,9 @@ GUESTS_OF_THE_DEMO = 240
 async def test_however_often_everything_dies_every_rating_is_learned_once(
     mesh: RunningMesh, seed: int
 ) -> None:
-    await serve_disturbed(mesh, seed, everything(learners=12, others=4))
+    await serve_disturbed(mesh, seed, everything(learners=6, others=2))
 
 
 async def test_a_whole_demo_does_not_notice_what_is_killed(mesh: RunningMesh) -> None:
-    victims = schedule(Random(1), everything(learners=50, others=5))
+    victims = schedule(Random(1), everything(learners=8, others=2))
     await play_disturbed(mesh, 1, GUESTS_OF_THE_DEMO, victims)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from services.retrieval.documents.section import Section
 
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t](.*))?$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 # What the line above an underline must not begin with to be a heading: lists, quotes, tables.
@@ -51,9 +51,17 @@ def _lines(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
         elif fence:
             yield 0, line
         elif heading := _HEADING.match(line):
-            yield len(heading.group(1)), heading.group(2) or ""
+            yield len(heading.group(1)), _title(heading.group(2) or "")
         elif line.strip() and not _NO_HEADING.match(line) and (bar := _UNDERLINE.match(below)):
             number += 1
             yield (1 if bar.group(1)[0] == "=" else 2), line.strip()
         else:
             yield 0, line
+
+
+def _title(text: str) -> str:
+    """A heading's words, without the marks that may close it."""
+    words = text.split()
+    if words and not words[-1].strip("#"):
+        words.pop()
+    return " ".join(words)

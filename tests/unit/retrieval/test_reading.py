@@ -115,3 +115,24 @@ def test_a_document_without_a_title_is_called_by_its_heading_or_source(
 ) -> None:
     draft = Draft(title, DocumentKind.OTHER, "rules.md", media_type, content)
     assert title_of(draft, read(media_type, content)) == expected
+
+
+@pytest.mark.parametrize("media_type", list(MediaType))
+def test_white_space_without_end_is_cut_short(media_type: MediaType) -> None:
+    wide = "Soup" + " " * 5000 + "4 €" + "\n" * 5000 + "Bread"
+    content = json.dumps(wide) if media_type is MediaType.JSON else wide
+    assert read(media_type, content) == [Section((), "Soup 4 €\n\nBread")]
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("#" + " " * 5000 + "Dogs" + " " * 5000 + "and cats", "Dogs and cats"),
+        ("##\tWhat is C# ##  ", "What is C#"),
+        ("# #1 on the street", "#1 on the street"),
+        ("### ###", ""),
+    ],
+)
+def test_a_heading_is_its_words_without_the_marks_around_them(line: str, title: str) -> None:
+    (section,) = read(MediaType.MARKDOWN, f"{line}\nOnly on the terrace.")
+    assert section == Section((title,), "Only on the terrace.")

@@ -1,18 +1,32 @@
-"""`maitred demo`: an evening whose every account tells the same."""
+"""`maitred demo`: an evening and a loop whose every account tells the same."""
 
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import httpx
+import psycopg
 
 from services.assembly.client import GatewayClient
 from services.assembly.demo.play import read_evening
 from tests.support.evenings import Ledger, Listener
 from tests.support.mesh import RunningMesh, own_environment
+
+GUESTS = 120
+_LAST_RATINGS = """
+SELECT DISTINCT ON (decision_id) replace(decision_id, 'dec_', '')::uuid, (rating - 3) / 2.0
+FROM coordinator.feedback JOIN identity.tenants USING (tenant_id)
+WHERE slug = %s AND decision_id <> '' ORDER BY decision_id, seq DESC
+"""
+_LEARNED_RATINGS = """
+SELECT DISTINCT ON (decision_id) decision_id, value
+FROM bandit.rewards JOIN identity.tenants USING (tenant_id)
+WHERE slug = %s AND source = 'rating' AND is_learned ORDER BY decision_id, reward_id DESC
+"""
 
 
 def errors(written: str) -> Iterator[str]:
@@ -25,7 +39,14 @@ def errors(written: str) -> Iterator[str]:
             yield line
 
 
-async def test_orders_told_announced_and_stored_are_the_same(mesh: RunningMesh) -> None:
+def rewards(database_url: str, query: str, tenant: str) -> dict[object, float]:
+    """Rewards by decision."""
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(query.encode(), [tenant]).fetchall()
+    return {decision_id: float(value) for decision_id, value in rows}
+
+
+async def test_orders_and_ratings_told_announced_and_stored_are_the_same(mesh: RunningMesh) -> None:
     ledger = Ledger(mesh.record.database_url)
     logs = {path: path.stat().st_size for path in mesh.home.logs.iterdir()}
     before = {one.tenant_id: ledger.orders(one.tenant_id) for one in mesh.demo}
@@ -37,7 +58,7 @@ async def test_orders_told_announced_and_stored_are_the_same(mesh: RunningMesh) 
         listening = [asyncio.create_task(one.listen()) for one in listeners.values()]
         demo = await asyncio.to_thread(
             subprocess.run,
-            [sys.executable, "-m", "services.assembly.cli", "demo"],
+            [sys.executable, "-m", "services.assembly.cli", "demo", "--guests", str(GUESTS)],
             env=own_environment(mesh.home) | {"COLUMNS": "160"},
             capture_output=True,
             text=True,
@@ -68,9 +89,23 @@ async def test_orders_told_announced_and_stored_are_the_same(mesh: RunningMesh) 
     assert len(stored) == ordering
     assert (
         f"{len(guests)} guests · {ordering} orders placed · {ordering} seen on /events"
-        f" · {ordering} in the lists" in demo.stdout
+        f" · {ordering} in the lists · {ordering} rated" in demo.stdout
     )
+    assert_loop_shifts(mesh, demo.stdout)
     for path, size in logs.items():
         with path.open("rb") as log:
             log.seek(size, os.SEEK_SET)
             assert list(errors(log.read().decode())) == [], path.name
+
+
+def assert_loop_shifts(mesh: RunningMesh, told: str) -> None:
+    """The loop's own books agree, as it says, and so does the database."""
+    assert "✓ seller turned bad at half-time: its share fell from" in told
+    assert "Trust in seller fell from" in told
+    assert "✓ Every rating is one reward" in told
+    (tenant,) = set(re.findall(r"/t/(demo-[0-9a-f]+)", told))
+    (ratings, rewarded) = re.findall(r"(\d+) ratings, .* (\d+) rewards", told)[0]
+    rated = rewards(mesh.record.database_url, _LAST_RATINGS, tenant)
+    assert f"{GUESTS} guests · {GUESTS} decisions" in told
+    assert int(ratings) > int(rewarded) == len(rated)
+    assert rewards(mesh.record.database_url, _LEARNED_RATINGS, tenant) == rated

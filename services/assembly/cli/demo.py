@@ -24,7 +24,7 @@ MOST_PROBLEMS = 20
 
 
 def demo(
-    guests: Annotated[int, typer.Option(min=40, help="Guests of the loop.")] = 240,
+    guests: Annotated[int, typer.Option(min=120, help="Guests of the loop.")] = 180,
     seed: Annotated[int, typer.Option(help="Of the loop's guests; the same one, the same.")] = 1,
 ) -> None:
     """Play an evening, then the loop: guests rate, an agent turns bad, others serve instead."""

@@ -14,6 +14,12 @@ SWEET = frozenset({"croissant", "almond_croissant", "blueberry_muffin", "banana_
 """What those who like to be offered something like."""
 UNWANTED = ("still_water", "sparkling_water", "cheese_toastie", "avocado_toast")
 """What nobody wants beside a coffee."""
+FIRST = 12
+"""So many guests come first, all hungry, who take what they like and rate as they think.
+
+Whoever serves is first met by guests alike: one odd guest would give a bandit that knows nothing a
+poor opinion of an agent, and keep it from finding out for most of a short play.
+"""
 
 
 class Mood(StrEnum):
@@ -98,11 +104,13 @@ def come(seed: int, count: int) -> Iterator[Guest]:
     """Guests in the order they come; the same seed gives the same ones."""
     chance = random.Random(seed)  # noqa: S311 - a play, no secret
     for number in range(count):
+        is_first = number < FIRST
         (mood,) = chance.choices(tuple(_SHARES), tuple(_SHARES.values()))
+        mood = Mood.HUNGRY if is_first else mood
         product_id, order = chance.choice(_ORDERS[mood])
         is_hungry = mood is Mood.HUNGRY
         # Whoever rates only does so having been served to the end.
-        leaves = chance.random() < 0.05
+        leaves = chance.random() < 0.05 and not is_first
         (ratings,) = chance.choices((0, 1, 2), (15, 70, 15))
         yield Guest(
             number=number,
@@ -113,8 +121,8 @@ def come(seed: int, count: int) -> Iterator[Guest]:
             appetite=chance.choice((1, 1, 2)) if is_hungry else 0,
             declines=is_hungry and chance.random() < 0.3,
             leaves=leaves,
-            ratings=0 if leaves else ratings,
-            generosity=chance.choice((-1, 0, 0, 0, 1)),
+            ratings=1 if is_first else 0 if leaves else ratings,
+            generosity=0 if is_first else chance.choice((-1, 0, 0, 0, 1)),
         )
 
 

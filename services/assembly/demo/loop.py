@@ -20,7 +20,8 @@ from services.assembly.demo.talk import Talk
 
 SPOILT = "seller"
 """The agent that turns bad."""
-AT_ONCE = 6
+# Few: who comes while others still talk is served by what is not yet learned of them.
+AT_ONCE = 4
 SETTLE_S = 60.0
 _LOOK_EVERY_S = 0.5
 _PAGE = 200

@@ -53,6 +53,8 @@ _BATCH = 500
 _MOST_IN_TRANSACTION = 100
 _TRANSACTIONS_AT_ONCE = 4
 _BLOCK_S = 1.0
+# Events come one by one; those of this long share a transaction.
+_GATHER_S = 0.05
 _RETRY_S = 0.25
 # SQLSTATE classes that say nothing about the event: connection, transaction rollback, resources,
 # locks and state, operator's intervention, system error.
@@ -205,6 +207,7 @@ class Consumer:
                 if clock() >= looked + self._look_every_s:
                     await self._look()
                     looked = clock()
+                await asyncio.sleep(_GATHER_S)
             except (RedisError, *FAULTS) as error:
                 _log.warning("consumer.waits", consumer=self._name, error=type(error).__name__)
                 is_well = False

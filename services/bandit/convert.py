@@ -40,19 +40,23 @@ def from_ranking(
     version: int,
     now: datetime,
     reward_window: timedelta,
-) -> decision_pb2.Decision:
-    """A decision as it is made."""
-    decision = decision_pb2.Decision(
-        decision_id=decision_id,
-        policy_id=request.policy_id,
-        policy_version=version,
-        principal_id=principal_id,
-        session_id=request.session_id,
-        arm_id=arm_id,
-        state=decision_pb2.DECISION_STATE_OPEN,
-        create_time=_timestamp(now),
-        expire_time=_timestamp(now + reward_window),
+) -> policy_service_pb2.RankResponse:
+    """The answer to a request with its decision as it is made."""
+    response = policy_service_pb2.RankResponse(
+        decision=decision_pb2.Decision(
+            decision_id=decision_id,
+            policy_id=request.policy_id,
+            policy_version=version,
+            principal_id=principal_id,
+            session_id=request.session_id,
+            arm_id=arm_id,
+            state=decision_pb2.DECISION_STATE_OPEN,
+            create_time=_timestamp(now),
+            expire_time=_timestamp(now + reward_window),
+        )
     )
+    # Filled where it is sent from: a message is copied into the one it is put in.
+    decision = response.decision
     # Maps are merged, not passed: a message made of another's map reads it item by item.
     decision.context.MergeFrom(request.context)
     add = decision.arms.add
@@ -66,7 +70,7 @@ def from_ranking(
             arm.features.MergeFrom(features)  # type: ignore[arg-type]  # the request's own map
         if name in excluded:
             arm.excluded = True
-    return decision
+    return response
 
 
 def from_stored(stored: StoredDecision) -> decision_pb2.Decision:

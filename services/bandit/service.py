@@ -100,7 +100,7 @@ class PolicyService(policy_service_pb2_grpc.PolicyServiceServicer):
         except NoEligibleArm as none_left:
             raise no_eligible_arm(request.policy_id) from none_left
         now, decision_id = self._clock(), self._ids.new()
-        decision = from_ranking(
+        response = from_ranking(
             request,
             arms,
             excluded,
@@ -112,6 +112,7 @@ class PolicyService(policy_service_pb2_grpc.PolicyServiceServicer):
             now=now,
             reward_window=knowledge.settings.reward_window,
         )
+        decision = response.decision
         edition = PolicyEdition(
             principal.tenant_id,
             request.policy_id,
@@ -125,10 +126,10 @@ class PolicyService(policy_service_pb2_grpc.PolicyServiceServicer):
             raise answer
         if answer.replayed:
             tell_replayed(context, answer)
-            decision = decision_pb2.Decision.FromString(answer.body)
+            decision.ParseFromString(answer.body)
         else:
             self._metrics.decided(request.policy_id, decision.arm_id)
-        return policy_service_pb2.RankResponse(decision=decision)
+        return response
 
     async def GetPolicy(
         self, request: policy_service_pb2.GetPolicyRequest, context: Context

@@ -46,8 +46,11 @@ class CoordinatorConfig(ProcessConfig):
     )
     abandoned_after_s: float = setting(
         1800.0,
-        "Seconds after which a conversation left with something in its cart is abandoned.",
+        "Seconds after which a conversation left with something in its cart is abandoned, up to "
+        "172800.",
         gt=0,
+        # Tenants are remembered for a little longer.
+        le=172_800,
     )
     learning_enabled: bool = setting(
         True,

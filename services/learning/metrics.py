@@ -27,7 +27,7 @@ class LearningMetrics:
         )
         self.cycles = Counter(
             "learning_cycles",
-            "Cycles run, by result: done, busy or failed.",
+            "Cycles asked for, by result: done, repeated, busy or failed.",
             ("result",),
             registry=registry,
         )

@@ -7,9 +7,10 @@ import pytest
 import pytest_asyncio
 
 from services.chassis.data.postgres import Connection
-from tests.integration.bandit.serving import BanditClient, looking, serving
+from tests.integration.bandit.serving import BanditClient, serving
 from tests.integration.bandit.streaming import Streams, streaming
 from tests.support.servers import MigratedDatabase
+from tests.support.services import looking
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

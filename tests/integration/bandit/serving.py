@@ -1,14 +1,11 @@
 """The bandit service in this process, on a database of its own, and callers it believes."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import grpc
 from maitred.bandit.v1 import (
     decision_pb2,
@@ -21,42 +18,17 @@ from maitred.bandit.v1 import (
 
 from services.bandit.config import BanditConfig
 from services.bandit.wiring import build
-from services.chassis.data.postgres import Connection
-from services.chassis.rpc.errors import Failure, from_rpc_error
-from services.chassis.rpc.identity import MeshSigner, Principal, Role, new_key
-from services.chassis.run.lifecycle import Bound, Component, Resources, Target, run_components
+from services.chassis.rpc.identity import Principal, Role
+from services.chassis.run.lifecycle import Target
+from tests.support.services import SETTINGS, Clock, eventually, metadata, on_clock, running
 
-KEY = new_key()
-SIGNER = MeshSigner(KEY.private_pem, KEY.kid)
 ARMS = ("host@1+take_order@1+maitred-local", "seller@1+take_order@1+maitred-local", "guide@1+x+y")
 EVENING: Mapping[str, float] = {"hour_sin": -0.7, "hour_cos": 0.7, "weekend": 1.0}
-
-
-class Clock:
-    """A clock that can be put forward."""
-
-    def __init__(self) -> None:
-        self._ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
-
-    def advance(self, **span: float) -> None:
-        self._ahead += timedelta(**span)
-
-
-def guest(tenant_id: UUID) -> Principal:
-    """Somebody new at the counter."""
-    return Principal(tenant_id, f"gst_{uuid4().hex}", frozenset({Role.GUEST}))
 
 
 def manager(tenant_id: UUID) -> Principal:
     """Somebody who may see and change everything of the tenant."""
     return Principal(tenant_id, f"key_{uuid4().hex}", frozenset({Role.MANAGER}))
-
-
-def metadata(principal: Principal) -> tuple[tuple[str, str], ...]:
-    return (("authorization", f"Bearer {SIGNER.mint(principal)}"),)
 
 
 def rank_request(
@@ -142,68 +114,15 @@ class BanditClient:
         return found[0]
 
 
-async def is_replayed(call: Any) -> bool:
-    """Whether the answer's metadata says that it was given before."""
-    return ("idempotent-replayed", "true") in tuple(await call.trailing_metadata() or ())
-
-
-async def failure(answer: Awaitable[Any]) -> Failure:
-    """How a call fails. AssertionError if it does not."""
-    try:
-        await answer
-    except grpc.aio.AioRpcError as error:
-        return from_rpc_error(error)
-    raise AssertionError("the call succeeded")
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    """Returns once the condition holds."""
-    async with asyncio.timeout(seconds):
-        # Other processes' states have no event to wait for.
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-
-
 @asynccontextmanager
 async def serving(
     database_url: str, redis_url: str, clock: Clock | None = None
 ) -> AsyncIterator[BanditClient]:
     """The service, as its process would run it but for the clock."""
     clock = clock or Clock()
-    config = BanditConfig(
-        listen="127.0.0.1:0",
-        admin_listen="127.0.0.1:0",
-        database_url=database_url,
-        redis_url=redis_url,
-        mesh_public_keys=KEY.public_pem,
-        page_token_key="test",
-        drain_delay_s=0.0,
-    )
-
-    async def build_on_clock(config: BanditConfig, resources: Resources) -> Component:
-        return await build(config, replace(resources, clock=clock))
-
-    stop = asyncio.Event()
-    started: asyncio.Future[Bound] = asyncio.get_running_loop().create_future()
-    process = asyncio.create_task(
-        run_components([Target("bandit", config, build_on_clock)], stop, started.set_result)
-    )
-    process.add_done_callback(lambda _: started.done() or started.cancel())
-    try:
-        await started
-    except asyncio.CancelledError:
-        await process  # says why it did not start
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{started.result().grpc['bandit']}") as channel:
+    config = BanditConfig(database_url=database_url, redis_url=redis_url, **SETTINGS)
+    async with (
+        running(Target("bandit", config, on_clock(build, clock))) as bound,
+        grpc.aio.insecure_channel(f"127.0.0.1:{bound.grpc['bandit']}") as channel,
+    ):
         yield BanditClient(channel, clock)
-    stop.set()
-    await process
-
-
-@asynccontextmanager
-async def looking(database_url: str) -> AsyncIterator[Connection]:
-    """A connection that sees everything, as the migrator's does."""
-    connection = await asyncpg.connect(database_url)
-    try:
-        yield connection
-    finally:
-        await connection.close()

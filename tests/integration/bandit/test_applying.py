@@ -18,8 +18,9 @@ from services.bandit.policy import serving_settings
 from services.bandit.store import DecisionStore, PolicyEdition, PolicyStore
 from services.chassis.data.ids import IdFactory
 from services.chassis.data.postgres import Connection, Database
-from tests.integration.bandit.serving import ARMS, Clock
+from tests.integration.bandit.serving import ARMS
 from tests.support.servers import MigratedDatabase
+from tests.support.services import Clock
 
 WINDOW = timedelta(hours=1)
 SETTINGS = serving_settings(WINDOW)

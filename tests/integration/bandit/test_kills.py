@@ -14,9 +14,10 @@ import pytest
 
 from services.bandit.audit import audit
 from services.chassis.data.postgres import Connection
-from tests.integration.bandit.serving import KEY, BanditClient, Clock, eventually, guest, manager
+from tests.integration.bandit.serving import BanditClient, manager
 from tests.integration.bandit.streaming import Streams
 from tests.support.servers import MigratedDatabase
+from tests.support.services import KEY, Clock, eventually, guest
 
 ROOT = Path(__file__).parents[3]
 DECISIONS = 90

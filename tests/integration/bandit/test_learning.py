@@ -10,18 +10,10 @@ from maitred.bandit.v1 import decision_pb2
 from services.bandit.audit import audit
 from services.chassis.data.ids import to_id
 from services.chassis.data.postgres import Connection
-from tests.integration.bandit.serving import (
-    ARMS,
-    BanditClient,
-    eventually,
-    failure,
-    guest,
-    manager,
-    rank_request,
-    serving,
-)
+from tests.integration.bandit.serving import ARMS, BanditClient, manager, rank_request, serving
 from tests.integration.bandit.streaming import Streams
 from tests.support.servers import MigratedDatabase
+from tests.support.services import eventually, failure, guest
 
 
 async def differs(sees: Connection, tenant_id: UUID) -> float:

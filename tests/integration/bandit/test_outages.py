@@ -11,15 +11,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.chassis.data.migrate import SchemaMismatch
 from services.chassis.data.postgres import Connection
-from tests.integration.bandit.serving import (
-    BanditClient,
-    eventually,
-    failure,
-    guest,
-    looking,
-    serving,
-)
+from tests.integration.bandit.serving import BanditClient, serving
 from tests.support.servers import MigratedDatabase
+from tests.support.services import eventually, failure, guest, looking
 
 
 @asynccontextmanager

@@ -6,13 +6,8 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from maitred.bandit.v1 import policy_pb2, policy_service_pb2
 
-from tests.integration.bandit.serving import (
-    BanditClient,
-    failure,
-    guest,
-    metadata,
-    rank_request,
-)
+from tests.integration.bandit.serving import BanditClient, rank_request
+from tests.support.services import failure, guest, metadata
 
 
 def pricing(**changes: float) -> policy_pb2.Policy:

@@ -9,17 +9,8 @@ from maitred.bandit.v1 import decision_pb2
 
 from services.chassis.data.ids import from_id
 from services.chassis.data.postgres import Connection
-from tests.integration.bandit.serving import (
-    ARMS,
-    EVENING,
-    BanditClient,
-    failure,
-    guest,
-    is_replayed,
-    manager,
-    metadata,
-    rank_request,
-)
+from tests.integration.bandit.serving import ARMS, EVENING, BanditClient, manager, rank_request
+from tests.support.services import failure, guest, is_replayed, metadata
 
 
 async def test_a_decision_shows_what_it_was_drawn_from(

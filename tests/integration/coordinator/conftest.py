@@ -15,8 +15,9 @@ from tests.integration.coordinator.serving import (
     some_port,
 )
 from tests.integration.coordinator.whole import Whole, whole
-from tests.integration.orders.serving import OrdersClient, looking
+from tests.integration.orders.serving import OrdersClient
 from tests.support.servers import MigratedDatabase
+from tests.support.services import looking
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Coordinators over real orders, on a database of their own, and guests who talk to them."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,13 +20,14 @@ from maitred.coordinator.v1 import (
 
 from services.assembly.network import free_port
 from services.chassis.rpc.identity import Principal
-from services.chassis.run.lifecycle import Bound, Target, run_components
+from services.chassis.run.lifecycle import Target
 from services.coordinator.config import CoordinatorConfig
 from services.coordinator.wiring import build as build_coordinator
 from services.orders.config import OrdersConfig
 from services.orders.wiring import build as build_orders
-from tests.integration.orders.serving import KEY, Clock, OrdersClient, guest, metadata
+from tests.integration.orders.serving import OrdersClient
 from tests.support.servers import MigratedDatabase
+from tests.support.services import SETTINGS, Clock, guest, metadata, running
 
 Event = chat_service_pb2.ChatResponse
 
@@ -168,45 +168,18 @@ class Guest:
 def coordinator_config(database_url: str, orders_port: int, **settings: Any) -> CoordinatorConfig:
     """The settings of a coordinator under test, others than these by name; it asks no bandit."""
     return CoordinatorConfig(
-        listen="127.0.0.1:0",
-        admin_listen="127.0.0.1:0",
         database_url=database_url,
         orders_address=f"ipv4:127.0.0.1:{orders_port}",
-        mesh_public_keys=KEY.public_pem,
-        page_token_key="test",
-        drain_delay_s=0.0,
-        **{"learning_routing": False} | settings,
+        **{**SETTINGS, "learning_routing": False, **settings},
     )
-
-
-@asynccontextmanager
-async def running(target: Target) -> AsyncIterator[Bound]:
-    """A target, as its process would run it."""
-    stop = asyncio.Event()
-    started: asyncio.Future[Bound] = asyncio.get_running_loop().create_future()
-    process = asyncio.create_task(run_components([target], stop, started.set_result))
-    await asyncio.wait(
-        (process, asyncio.ensure_future(started)), return_when=asyncio.FIRST_COMPLETED
-    )
-    if not started.done():
-        await process  # says why it did not start
-    try:
-        yield started.result()
-    finally:
-        stop.set()
-        await process
 
 
 @asynccontextmanager
 async def orders_at(database: MigratedDatabase, port: int) -> AsyncIterator[OrdersClient]:
     """Orders on a port known before, so that it can stop and come back."""
     config = OrdersConfig(
-        listen=f"127.0.0.1:{port}",
-        admin_listen="127.0.0.1:0",
         database_url=database.service_url("orders"),
-        mesh_public_keys=KEY.public_pem,
-        page_token_key="test",
-        drain_delay_s=0.0,
+        **{**SETTINGS, "listen": f"127.0.0.1:{port}"},
     )
     async with (
         running(Target("orders", config, build_orders)),

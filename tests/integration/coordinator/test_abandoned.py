@@ -14,8 +14,9 @@ from services.coordinator.feedback.store import FeedbackStore
 from tests.integration.coordinator.serving import CoordinatorClient, Guest, coordinator_at
 from tests.integration.coordinator.test_failures import until
 from tests.integration.coordinator.test_feedback import FIRST, is_served, told
-from tests.integration.orders.serving import Clock, OrdersClient
+from tests.integration.orders.serving import OrdersClient
 from tests.support.servers import MigratedDatabase
+from tests.support.services import Clock
 
 SESSION = "maitred.session.v1"
 

@@ -7,7 +7,8 @@ import pytest
 from maitred.coordinator.v1 import turn_pb2
 
 from tests.integration.coordinator.serving import CoordinatorClient, Guest
-from tests.integration.orders.serving import OrdersClient, failure, menu
+from tests.integration.orders.serving import OrdersClient, menu
+from tests.support.services import failure
 
 ORDERING = "A large latte with oat milk and a croissant, please"
 YES = "Yes, that's right"

@@ -25,8 +25,9 @@ from tests.integration.coordinator.serving import (
     orders_at,
     some_port,
 )
-from tests.integration.orders.serving import KEY, OrdersClient, failure
+from tests.integration.orders.serving import OrdersClient
 from tests.support.servers import MigratedDatabase
+from tests.support.services import KEY, failure
 
 ORDERING = "A latte and a croissant, please"
 PATIENCE_S = 30.0

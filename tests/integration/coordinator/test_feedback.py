@@ -15,7 +15,7 @@ from services.chassis.data.ids import from_id
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc.identity import Role
 from tests.integration.coordinator.serving import CoordinatorClient, Guest
-from tests.integration.orders.serving import failure, with_role
+from tests.support.services import failure, with_role
 
 FIRST, SECOND = f"dec_{1:032x}", f"dec_{2:032x}"
 

@@ -17,9 +17,10 @@ from services.chassis.rpc.errors import from_rpc_error
 from services.chassis.rpc.identity import MeshSigner
 from tests.integration.coordinator.serving import CoordinatorClient, Event, Guest, coordinator_at
 from tests.integration.coordinator.test_failures import order_ids, until
-from tests.integration.orders.serving import KEY, OrdersClient, failure
+from tests.integration.orders.serving import OrdersClient
 from tests.support.provider import API_KEY, MODEL, Completion, Policy, Provider, running_provider
 from tests.support.servers import MigratedDatabase
+from tests.support.services import KEY, failure
 from tests.support.waiter import call, serve, turn_of
 
 TIMEOUT_S = 3.0

@@ -11,8 +11,8 @@ from maitred.coordinator.v1 import agent_service_pb2
 from services.chassis.data.postgres import Connection
 from tests.integration.coordinator.serving import Answer, Guest
 from tests.integration.coordinator.whole import AGENTS, Whole, manager
-from tests.integration.orders.serving import failure
 from tests.integration.orders.test_promotions import welcome
+from tests.support.services import failure
 
 RULES = """# Rules of the house
 

@@ -16,8 +16,8 @@ from services.coordinator.sessions.ports import Begun
 from services.coordinator.sessions.store import SessionStore
 from services.coordinator.sessions.turn import Owner, Turn
 from tests.integration.coordinator.serving import Answer, Guest
-from tests.integration.orders.serving import failure
 from tests.support.servers import MigratedDatabase
+from tests.support.services import failure
 
 ORDERING = "A latte and a croissant, please"
 BRIEF_TERM_S = 0.3

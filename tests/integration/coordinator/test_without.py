@@ -17,12 +17,12 @@ from tests.integration.coordinator.serving import (
     CoordinatorClient,
     coordinator_config,
     orders_at,
-    running,
     some_port,
 )
 from tests.integration.coordinator.whole import Whole, manager, whole
-from tests.integration.orders.serving import OrdersClient, failure
+from tests.integration.orders.serving import OrdersClient
 from tests.support.servers import MigratedDatabase
+from tests.support.services import failure, running
 
 
 @asynccontextmanager

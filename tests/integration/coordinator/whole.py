@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import grpc
@@ -27,21 +26,11 @@ from services.learning.config import LearningConfig
 from services.learning.wiring import build as build_learning
 from services.retrieval.config import RetrievalConfig
 from services.retrieval.wiring import build as build_retrieval
-from tests.integration.coordinator.serving import (
-    CoordinatorClient,
-    Guest,
-    coordinator_config,
-    running,
-)
-from tests.integration.orders.serving import (
-    COFFEE_BAR,
-    KEY,
-    OrdersClient,
-    metadata,
-    with_role,
-)
+from tests.integration.coordinator.serving import CoordinatorClient, Guest, coordinator_config
+from tests.integration.orders.serving import COFFEE_BAR, OrdersClient
 from tests.integration.retrieval.serving import RetrievalClient
 from tests.support.servers import MigratedDatabase
+from tests.support.services import SETTINGS, metadata, running, with_role
 
 AGENTS = ("guide", "host", "seller")
 
@@ -118,14 +107,7 @@ async def whole(
     database: MigratedDatabase, redis_url: str, orders: OrdersClient, orders_port: int
 ) -> AsyncIterator[Whole]:
     """Everything a turn may ask, each on a port of its own; disabled agents are never probed."""
-    common: dict[str, Any] = {
-        "listen": "127.0.0.1:0",
-        "admin_listen": "127.0.0.1:0",
-        "mesh_public_keys": KEY.public_pem,
-        "page_token_key": "test",
-        "drain_delay_s": 0.0,
-        "redis_url": redis_url,
-    }
+    common = {**SETTINGS, "redis_url": redis_url}
 
     def url(name: str) -> str:
         return database.service_url(name)

@@ -28,15 +28,16 @@ from gateway.wiring import build as build_gateway
 from services.assembly.network import free_port
 from services.chassis.rpc.identity import Principal, Role
 from services.chassis.run.config import ProcessConfig
-from services.chassis.run.lifecycle import Bound, Target, run_components
+from services.chassis.run.lifecycle import Target
 from services.coordinator.config import CoordinatorConfig
 from services.coordinator.wiring import build as build_coordinator
 from services.orders.config import OrdersConfig
 from services.orders.wiring import build as build_orders
 from services.relay.config import RelayConfig
 from services.relay.wiring import build as build_relay
-from tests.integration.orders.serving import KEY, SIGNER, menu
+from tests.integration.orders.serving import menu
 from tests.support.servers import MigratedDatabase
+from tests.support.services import KEY, metadata, running
 
 ADMIN = Principal(
     tenant_id=UUID(int=0),
@@ -115,10 +116,6 @@ class House:
             yield client
 
 
-def metadata(principal: Principal) -> tuple[tuple[str, str], ...]:
-    return (("authorization", f"Bearer {SIGNER.mint(principal)}"),)
-
-
 @asynccontextmanager
 async def house(
     database: MigratedDatabase, redis_url: str, *, relayed: bool = True, **settings: Any
@@ -161,21 +158,9 @@ async def house(
     ]
     if relayed:
         targets.insert(0, Target("relay", config(RelayConfig, "relay"), build_relay))
-    stop = asyncio.Event()
-    started: asyncio.Future[Bound] = asyncio.get_running_loop().create_future()
-    process = asyncio.create_task(run_components(targets, stop, started.set_result))
-    process.add_done_callback(lambda _: started.done() or started.cancel())
-    try:
-        bound = await started
-    except asyncio.CancelledError:
-        await process  # says why it did not start
-        raise
-    url = f"http://127.0.0.1:{bound.http['gateway']}"
-    try:
+    async with running(*targets) as bound:
+        url = f"http://127.0.0.1:{bound.http['gateway']}"
         yield House(url, f"127.0.0.1:{ports['gateway']}", bound.admin)
-    finally:
-        stop.set()
-        await process
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import pytest_asyncio
 
 from services.chassis.data.postgres import Connection
 from tests.integration.learning.serving import LearningClient, serving
-from tests.integration.orders.serving import looking
 from tests.support.servers import MigratedDatabase
+from tests.support.services import looking
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,13 +1,11 @@
 """Relay and learning in this process, on servers of their own, and callers they believe."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import grpc
 from maitred.learning.v1 import (
@@ -27,40 +25,23 @@ from services.chassis.data.outbox import CHANNEL, append, partition_of
 from services.chassis.data.postgres import Database
 from services.chassis.data.redis_client import open_redis
 from services.chassis.data.streams import decode, stream_key
-from services.chassis.rpc.errors import Failure, from_rpc_error
-from services.chassis.rpc.identity import MeshSigner, Principal, Role, new_key
-from services.chassis.run.lifecycle import Bound, Component, Resources, Target, run_components
+from services.chassis.rpc.identity import Principal, Role
+from services.chassis.run.lifecycle import Component, Resources, Target
 from services.learning.config import LearningConfig
 from services.learning.wiring import build
 from services.relay.config import RelayConfig
 from services.relay.wiring import build as build_relay
 from tests.integration.learning.telling import Guest
 from tests.support.servers import MigratedDatabase
-
-KEY = new_key()
-SIGNER = MeshSigner(KEY.private_pem, KEY.kid)
-
-
-class Clock:
-    """A clock that can be put forward."""
-
-    def __init__(self) -> None:
-        self._ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
-
-    def advance(self, **span: float) -> None:
-        self._ahead += timedelta(**span)
-
-
-def with_role(tenant_id: UUID, role: Role) -> Principal:
-    """Somebody new."""
-    return Principal(tenant_id, f"key_{uuid4().hex}", frozenset({role}))
-
-
-def metadata(principal: Principal) -> tuple[tuple[str, str], ...]:
-    return (("authorization", f"Bearer {SIGNER.mint(principal)}"),)
+from tests.support.services import (
+    SETTINGS,
+    Clock,
+    eventually,
+    metadata,
+    on_clock,
+    running,
+    with_role,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +95,7 @@ class LearningClient:
 
     async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
         """Returns once the condition holds."""
-        async with asyncio.timeout(seconds):
-            # Other servers' states have no event to wait for.
-            while not await condition():  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await eventually(condition, seconds)
 
     async def recommendations(
         self, tenant_id: UUID, **arguments: Any
@@ -180,15 +158,6 @@ class LearningClient:
         return bool(newest) and newest[0].recommendation_id == guest.recommendation_ids[-1]
 
 
-async def failure(answer: Awaitable[Any]) -> Failure:
-    """How a call fails. AssertionError if it does not."""
-    try:
-        await answer
-    except grpc.aio.AioRpcError as error:
-        return from_rpc_error(error)
-    raise AssertionError("the call succeeded")
-
-
 @asynccontextmanager
 async def serving(
     database: MigratedDatabase, redis_url: str, **settings: Any
@@ -197,37 +166,25 @@ async def serving(
     clock = Clock()
     registries: list[CollectorRegistry] = []
     config = LearningConfig(
-        listen="127.0.0.1:0",
-        admin_listen="127.0.0.1:0",
         database_url=database.service_url("learning"),
         redis_url=redis_url,
-        mesh_public_keys=KEY.public_pem,
-        page_token_key="test",
-        drain_delay_s=0.0,
-        **settings,
+        **{**SETTINGS, **settings},
     )
     relay = RelayConfig(
         admin_listen="127.0.0.1:0", database_url=database.service_url("relay"), redis_url=redis_url
     )
 
-    async def build_on_clock(config: LearningConfig, resources: Resources) -> Component:
+    async def counted(config: LearningConfig, resources: Resources) -> Component:
         registries.append(resources.telemetry.registry)
-        return await build(config, replace(resources, clock=clock))
+        return await build(config, resources)
 
-    targets = [Target("learning", config, build_on_clock), Target("relay", relay, build_relay)]
-    stop = asyncio.Event()
-    started: asyncio.Future[Bound] = asyncio.get_running_loop().create_future()
-    process = asyncio.create_task(run_components(targets, stop, started.set_result))
-    process.add_done_callback(lambda _: started.done() or started.cancel())
-    try:
-        bound = await started
-    except asyncio.CancelledError:
-        await process  # says why it did not start
     async with (
+        running(
+            Target("learning", config, on_clock(counted, clock)),
+            Target("relay", relay, build_relay),
+        ) as bound,
         grpc.aio.insecure_channel(f"127.0.0.1:{bound.grpc['learning']}") as channel,
         Database.connect(database.service_url("coordinator")) as producer,
         open_redis(redis_url) as streams,
     ):
         yield LearningClient(channel, clock, registries[0], producer, streams)
-    stop.set()
-    await process

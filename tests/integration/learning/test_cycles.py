@@ -9,8 +9,9 @@ from maitred.learning.v1 import cycle_pb2, cycle_service_pb2, trust_pb2
 
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc.identity import Role
-from tests.integration.learning.serving import LearningClient, failure, metadata, with_role
+from tests.integration.learning.serving import LearningClient
 from tests.integration.learning.telling import Guest
+from tests.support.services import failure, metadata, with_role
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

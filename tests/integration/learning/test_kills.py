@@ -13,10 +13,11 @@ import pytest
 from services.assembly.home import Home
 from services.chassis.data.postgres import Connection
 from tests.integration.learning.replay import kept, replayed
-from tests.integration.learning.serving import KEY, LearningClient, serving
+from tests.integration.learning.serving import LearningClient, serving
 from tests.integration.learning.telling import Guest
 from tests.support.mesh import own_environment
 from tests.support.servers import MigratedDatabase
+from tests.support.services import KEY
 
 ROOT = Path(__file__).parents[3]
 GUESTS = 120

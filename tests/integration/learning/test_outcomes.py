@@ -8,8 +8,9 @@ from maitred.learning.v1 import recommendation_service_pb2
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc.identity import Role
 from tests.integration.learning.replay import kept, replayed
-from tests.integration.learning.serving import LearningClient, metadata, with_role
+from tests.integration.learning.serving import LearningClient
 from tests.integration.learning.telling import Guest
+from tests.support.services import metadata, with_role
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -5,9 +5,10 @@ from uuid import UUID
 import grpc
 import pytest
 
-from tests.integration.learning.serving import failure, serving
+from tests.integration.learning.serving import serving
 from tests.integration.learning.telling import Guest
 from tests.support.servers import MigratedDatabase
+from tests.support.services import failure
 
 
 @pytest.mark.parametrize("switch", ["is_enabled", "is_tracking"])

@@ -6,8 +6,9 @@ from uuid import UUID
 import pytest_asyncio
 
 from services.chassis.data.postgres import Connection
-from tests.integration.orders.serving import OrdersClient, looking, serving
+from tests.integration.orders.serving import OrdersClient, serving
 from tests.support.servers import MigratedDatabase
+from tests.support.services import looking
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

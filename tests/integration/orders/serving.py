@@ -1,14 +1,11 @@
 """The orders service in this process, on a database of its own, and callers it believes."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import grpc
 from google.protobuf import json_format
 from maitred.orders.v1 import (
@@ -30,43 +27,21 @@ from maitred.orders.v1 import (
 )
 
 from services.assembly.demo.seed import CATALOGS
-from services.chassis.data.postgres import Connection
-from services.chassis.rpc.errors import Failure, from_rpc_error
-from services.chassis.rpc.identity import MeshSigner, Principal, Role, new_key
-from services.chassis.run.lifecycle import Bound, Component, Resources, Target, run_components
+from services.chassis.rpc.identity import Principal, Role
+from services.chassis.run.lifecycle import Target
 from services.orders.config import OrdersConfig
 from services.orders.wiring import build
+from tests.support.services import (
+    SETTINGS,
+    Clock,
+    is_replayed,
+    metadata,
+    on_clock,
+    running,
+    with_role,
+)
 
-KEY = new_key()
-SIGNER = MeshSigner(KEY.private_pem, KEY.kid)
 COFFEE_BAR = "coffee_bar"
-
-
-class Clock:
-    """A clock that can be put forward."""
-
-    def __init__(self) -> None:
-        self._ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
-
-    def advance(self, **span: float) -> None:
-        self._ahead += timedelta(**span)
-
-
-def guest(tenant_id: UUID) -> Principal:
-    """Somebody new at the counter."""
-    return Principal(tenant_id, f"gst_{uuid4().hex}", frozenset({Role.GUEST}))
-
-
-def with_role(tenant_id: UUID, *roles: Role) -> Principal:
-    """Somebody new behind the counter."""
-    return Principal(tenant_id, f"key_{uuid4().hex}", frozenset(roles))
-
-
-def metadata(principal: Principal) -> tuple[tuple[str, str], ...]:
-    return (("authorization", f"Bearer {SIGNER.mint(principal)}"),)
 
 
 def menu(name: str = COFFEE_BAR) -> catalog_pb2.Catalog:
@@ -194,57 +169,13 @@ class OrdersClient:
         return response.order
 
 
-async def is_replayed(call: Any) -> bool:
-    """Whether the answer's metadata says that it was given before."""
-    return ("idempotent-replayed", "true") in tuple(await call.trailing_metadata() or ())
-
-
-async def failure(answer: Awaitable[Any]) -> Failure:
-    """How a call fails. AssertionError if it does not."""
-    try:
-        await answer
-    except grpc.aio.AioRpcError as error:
-        return from_rpc_error(error)
-    raise AssertionError("the call succeeded")
-
-
 @asynccontextmanager
 async def serving(database_url: str) -> AsyncIterator[OrdersClient]:
     """The service, as its process would run it but for the clock."""
     clock = Clock()
-    config = OrdersConfig(
-        listen="127.0.0.1:0",
-        admin_listen="127.0.0.1:0",
-        database_url=database_url,
-        mesh_public_keys=KEY.public_pem,
-        page_token_key="test",
-        drain_delay_s=0.0,
-    )
-
-    async def build_on_clock(config: OrdersConfig, resources: Resources) -> Component:
-        return await build(config, replace(resources, clock=clock))
-
-    stop = asyncio.Event()
-    started: asyncio.Future[Bound] = asyncio.get_running_loop().create_future()
-    process = asyncio.create_task(
-        run_components([Target("orders", config, build_on_clock)], stop, started.set_result)
-    )
-    process.add_done_callback(lambda _: started.done() or started.cancel())
-    try:
-        await started
-    except asyncio.CancelledError:
-        await process  # says why it did not start
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{started.result().grpc['orders']}") as channel:
+    config = OrdersConfig(database_url=database_url, **SETTINGS)
+    async with (
+        running(Target("orders", config, on_clock(build, clock))) as bound,
+        grpc.aio.insecure_channel(f"127.0.0.1:{bound.grpc['orders']}") as channel,
+    ):
         yield OrdersClient(channel, clock)
-    stop.set()
-    await process
-
-
-@asynccontextmanager
-async def looking(database_url: str) -> AsyncIterator[Connection]:
-    """A connection that sees everything, as the migrator's does."""
-    connection = await asyncpg.connect(database_url)
-    try:
-        yield connection
-    finally:
-        await connection.close()

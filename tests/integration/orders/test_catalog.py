@@ -11,16 +11,8 @@ from maitred.orders.v1 import (
 )
 
 from services.chassis.rpc.identity import Principal, Role
-from tests.integration.orders.serving import (
-    OrdersClient,
-    cart,
-    failure,
-    guest,
-    is_replayed,
-    menu,
-    metadata,
-    with_role,
-)
+from tests.integration.orders.serving import OrdersClient, cart, menu
+from tests.support.services import failure, guest, is_replayed, metadata, with_role
 
 
 async def read(client: OrdersClient, tenant_id: UUID) -> catalog_pb2.Catalog:

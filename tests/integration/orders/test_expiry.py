@@ -6,8 +6,9 @@ from uuid import UUID, uuid4
 from services.chassis.data.expiry import Expiry
 from services.chassis.data.postgres import Connection, Database
 from services.orders.quotes.store import DELETE_EXPIRED
-from tests.integration.orders.serving import OrdersClient, guest
+from tests.integration.orders.serving import OrdersClient
 from tests.support.servers import MigratedDatabase
+from tests.support.services import guest
 
 
 async def quotes(sees: Connection, tenant_id: UUID) -> int:

@@ -10,14 +10,8 @@ from maitred.orders.v1 import order_pb2, order_service_pb2
 
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc.identity import Principal, Role
-from tests.integration.orders.serving import (
-    OrdersClient,
-    failure,
-    guest,
-    is_replayed,
-    metadata,
-    with_role,
-)
+from tests.integration.orders.serving import OrdersClient
+from tests.support.services import failure, guest, is_replayed, metadata, with_role
 
 ACCEPTED = order_pb2.ORDER_STATUS_ACCEPTED
 PREPARING = order_pb2.ORDER_STATUS_PREPARING

@@ -12,16 +12,9 @@ from maitred.orders.v1 import order_pb2, order_service_pb2
 from services.chassis.data.ids import from_id
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc.identity import Role
-from tests.integration.orders.serving import (
-    OrdersClient,
-    cart,
-    failure,
-    guest,
-    is_replayed,
-    metadata,
-    with_role,
-)
+from tests.integration.orders.serving import OrdersClient, cart
 from tests.support.servers import MigratedDatabase
+from tests.support.services import failure, guest, is_replayed, metadata, with_role
 
 
 async def count_orders(sees: Connection, tenant_id: UUID) -> int:

@@ -17,17 +17,9 @@ from services.chassis.data.ids import from_id
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc.identity import Role
 from services.chassis.rpc.repeats import keyless
-from tests.integration.orders.serving import (
-    OrdersClient,
-    cart,
-    failure,
-    guest,
-    menu,
-    metadata,
-    serving,
-    with_role,
-)
+from tests.integration.orders.serving import OrdersClient, cart, menu, serving
 from tests.support.servers import MigratedDatabase
+from tests.support.services import failure, guest, metadata, with_role
 
 DECISION, ADVICE = "dec_" + "d" * 32, "rec_" + "e" * 32
 

@@ -7,16 +7,8 @@ import grpc
 from maitred.orders.v1 import cart_pb2, quote_pb2, quote_service_pb2
 
 from services.chassis.rpc.identity import Principal, Role
-from tests.integration.orders.serving import (
-    OrdersClient,
-    cart,
-    failure,
-    guest,
-    is_replayed,
-    menu,
-    metadata,
-    with_role,
-)
+from tests.integration.orders.serving import OrdersClient, cart, menu
+from tests.support.services import failure, guest, is_replayed, metadata, with_role
 
 
 async def read(client: OrdersClient, principal: Principal, quote_id: str) -> quote_pb2.Quote:

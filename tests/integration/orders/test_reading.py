@@ -7,7 +7,8 @@ import pytest
 from maitred.orders.v1 import order_pb2, quote_service_pb2
 
 from services.chassis.rpc.identity import Principal, Role
-from tests.integration.orders.serving import OrdersClient, failure, guest, metadata, with_role
+from tests.integration.orders.serving import OrdersClient
+from tests.support.services import failure, guest, metadata, with_role
 
 
 @pytest.fixture

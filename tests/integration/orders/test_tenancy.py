@@ -9,8 +9,9 @@ import pytest_asyncio
 from maitred.orders.v1 import promotion_pb2
 
 from services.chassis.data.postgres import Connection
-from tests.integration.orders.serving import OrdersClient, guest, looking
+from tests.integration.orders.serving import OrdersClient
 from tests.support.servers import MigratedDatabase
+from tests.support.services import guest, looking
 
 TABLES = (
     "catalogs",

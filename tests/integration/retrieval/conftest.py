@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 
 from services.chassis.data.postgres import Connection
-from tests.integration.orders.serving import looking
 from tests.integration.retrieval.serving import RetrievalClient, serving
 from tests.support.servers import MigratedDatabase
+from tests.support.services import looking
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -17,10 +17,10 @@ from maitred.retrieval.v1 import (
 )
 
 from services.chassis.rpc.identity import Role
-from services.chassis.run.lifecycle import Bound, Target, run_components
+from services.chassis.run.lifecycle import Target
 from services.retrieval.config import RetrievalConfig
 from services.retrieval.wiring import build
-from tests.integration.orders.serving import KEY, guest, metadata, with_role
+from tests.support.services import SETTINGS, guest, metadata, running, with_role
 
 FINISHED = document_pb2.INGESTION_STATE_FINISHED
 RUNNING = document_pb2.INGESTION_STATE_RUNNING
@@ -123,30 +123,12 @@ def headings(hits: Iterable[search_service_pb2.Hit]) -> list[tuple[str, ...]]:
 @asynccontextmanager
 async def serving(database_url: str, **settings: Any) -> AsyncIterator[RetrievalClient]:
     """The service, as its process would run it."""
-    config = RetrievalConfig(
-        listen="127.0.0.1:0",
-        admin_listen="127.0.0.1:0",
-        database_url=database_url,
-        mesh_public_keys=KEY.public_pem,
-        page_token_key="test",
-        drain_delay_s=0.0,
-        **settings,
-    )
-    stop = asyncio.Event()
-    started: asyncio.Future[Bound] = asyncio.get_running_loop().create_future()
-    process = asyncio.create_task(
-        run_components([Target("retrieval", config, build)], stop, started.set_result)
-    )
-    process.add_done_callback(lambda _: started.done() or started.cancel())
-    try:
-        await started
-    except asyncio.CancelledError:
-        await process  # says why it did not start
-    address = f"127.0.0.1:{started.result().grpc['retrieval']}"
-    async with grpc.aio.insecure_channel(address) as channel:
+    config = RetrievalConfig(database_url=database_url, **{**SETTINGS, **settings})
+    async with (
+        running(Target("retrieval", config, build)) as bound,
+        grpc.aio.insecure_channel(f"127.0.0.1:{bound.grpc['retrieval']}") as channel,
+    ):
         yield RetrievalClient(channel)
-    stop.set()
-    await process
 
 
 def _manager(tenant_id: UUID) -> tuple[tuple[str, str], ...]:

@@ -12,8 +12,8 @@ from maitred.retrieval.v1 import document_pb2, document_service_pb2
 from services.chassis.data.ids import from_id
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc.identity import Role
-from tests.integration.orders.serving import failure, guest, metadata, with_role
 from tests.integration.retrieval.serving import FINISHED, RetrievalClient, texts
+from tests.support.services import failure, guest, metadata, with_role
 
 RULES = """# House rules
 

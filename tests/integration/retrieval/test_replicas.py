@@ -10,9 +10,9 @@ import grpc
 import pytest_asyncio
 
 from services.chassis.data.postgres import Connection
-from tests.integration.orders.serving import failure, looking
 from tests.integration.retrieval.serving import RetrievalClient, serving, texts
 from tests.support.servers import MigratedDatabase, Servers
+from tests.support.services import failure, looking
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

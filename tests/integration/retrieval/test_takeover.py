@@ -18,7 +18,6 @@ from services.chassis.data.ids import from_id
 from services.chassis.data.postgres import Connection
 from services.retrieval.documents.store import ATTEMPTS
 from tests.integration.coordinator.serving import some_port
-from tests.integration.orders.serving import KEY
 from tests.integration.retrieval.serving import (
     FINISHED,
     RUNNING,
@@ -27,6 +26,7 @@ from tests.integration.retrieval.serving import (
     texts,
 )
 from tests.support.servers import MigratedDatabase
+from tests.support.services import KEY
 
 SERVE = """
 from services.chassis.run.lifecycle import Target, run_process

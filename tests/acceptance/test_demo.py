@@ -106,6 +106,8 @@ def assert_loop_shifts(mesh: RunningMesh, told: str) -> None:
     (tenant,) = set(re.findall(r"/t/(demo-[0-9a-f]+)", told))
     (ratings, rewarded) = re.findall(r"(\d+) ratings, .* (\d+) rewards", told)[0]
     rated = rewards(mesh.record.database_url, _LAST_RATINGS, tenant)
-    assert f"{GUESTS} guests · {GUESTS} decisions" in told
+    ((guests, decisions),) = re.findall(r"(\d+) guests · (\d+) decisions", told)
+    # A guest is not kept waiting by a bandit that is slow to decide: few, on a busy machine.
+    assert int(guests) == GUESTS >= int(decisions) > 0.8 * GUESTS
     assert int(ratings) > int(rewarded) == len(rated)
     assert rewards(mesh.record.database_url, _LEARNED_RATINGS, tenant) == rated

@@ -30,11 +30,13 @@ def demo(
     """Play an evening, then the loop: guests rate, an agent turns bad, others serve instead."""
     from rich.console import Console
 
+    from services.assembly.client import Refused
     from services.assembly.demo.access import read_tenants
     from services.assembly.demo.guests import come
     from services.assembly.demo.loop import SPOILT
     from services.assembly.demo.play import read_evening
     from services.assembly.demo.shift import shift_problems
+    from services.assembly.refusal import Refusal
     from services.assembly.running import running_mesh, state_folder
 
     console = Console()
@@ -44,7 +46,10 @@ def demo(
         _play_evening(console, mesh.gateway_url, read_tenants(state_folder()), parts)
     )
     _show_evening(console, books)
-    account = asyncio.run(_play_loop(console, mesh, tuple(come(seed, guests))))
+    try:
+        account = asyncio.run(_play_loop(console, mesh, tuple(come(seed, guests))))
+    except Refused as refused:
+        raise Refusal(f"the loop cannot be played: {refused}") from None
     _show_loop(console, account)
     problems = [*books.problems(), *account.problems(), *shift_problems(account, SPOILT)]
     for problem in problems[:MOST_PROBLEMS]:

@@ -1,7 +1,7 @@
 """The tool `apply_promos`: codes the guest names are put on the cart."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.coordinator.models.port import ToolOffer
@@ -14,7 +14,8 @@ _LONGEST_CODE = 40
 
 _OFFER = ToolOffer(
     "apply_promos",
-    "Puts codes of promotions on the cart; tells what they take off, or why they bring nothing.",
+    "Puts codes of promotions on the cart; tells what they take off, or why they bring nothing. "
+    "An empty list takes all codes off again.",
     {
         "type": "object",
         "properties": {
@@ -22,7 +23,6 @@ _OFFER = ToolOffer(
                 "type": "array",
                 "description": "The codes, as the guest wrote them.",
                 "items": {"type": "string", "minLength": 1, "maxLength": _LONGEST_CODE},
-                "minItems": 1,
                 "maxItems": _MOST_CODES,
             }
         },
@@ -48,7 +48,8 @@ class ApplyPromos:
         if cart.is_empty:
             return _refused("empty_cart", situation)
         try:
-            promoted = await self.orders.apply(cart, codes)
+            kept = cart if codes else replace(cart, promotion_codes=())
+            promoted = await self.orders.apply(kept, codes)
         except CartRejected:
             return _refused("cart_rejected", situation)
         content = {
@@ -69,8 +70,8 @@ class ApplyPromos:
 
 def _codes(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     codes = arguments.get("codes")
-    if not isinstance(codes, list) or not 0 < len(codes) <= _MOST_CODES:
-        raise InvalidArguments(f"codes must be a list of 1 to {_MOST_CODES}")
+    if not isinstance(codes, list) or len(codes) > _MOST_CODES:
+        raise InvalidArguments(f"codes must be a list of at most {_MOST_CODES}")
     if not all(isinstance(code, str) and 0 < len(code) <= _LONGEST_CODE for code in codes):
         raise InvalidArguments(f"a code is a string of 1 to {_LONGEST_CODE} characters")
     return tuple(codes)

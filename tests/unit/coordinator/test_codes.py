@@ -36,6 +36,8 @@ REFUSED = ToolAnswer(
         ("I have a code WELCOME10", Named(("WELCOME10",))),
         ("the code is: welcome10, thanks", Named(("welcome10",))),
         ("can I use promo code ABC-123?", Named(("ABC-123",))),
+        ("use code welcome", Named(("welcome",))),
+        ("a latte, and use the code welcome please", Named(("welcome",), "a latte, please")),
         ("use SPRING25 please", Named(("SPRING25",))),
         ("apply HAPPY to my order", Named(("HAPPY",))),
         ("yes, and I have a code, it's SUMMER", Named(("SUMMER",))),
@@ -51,6 +53,8 @@ def test_codes_are_found_and_the_rest_is_kept(text: str, named: Named) -> None:
     "text",
     [
         "do you take vouchers?",
+        "use my code please",
+        "do you have a code for me",
         "I've got a coupon",
         "what's the dress code",
         "I want an ESPRESSO",
@@ -102,3 +106,33 @@ def test_a_code_waits_until_there_is_something_to_use_it_on() -> None:
     assert isinstance(done, Say)
     assert done.text.endswith(CHEAPER)
     assert done.memory.codes == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["remove the code", "take the code off please", "please drop the discount"]
+)
+def test_who_wants_no_code_has_all_taken_off(text: str) -> None:
+    assert next_step(text, [], WAITING, SETTING) == Call("apply_promos", {"codes": []})
+    off = ToolAnswer("apply_promos", {"ok": True, "read_back": READ_BACK})
+    step = next_step(text, [off], WAITING, SETTING)
+    assert isinstance(step, Say)
+    assert step.text == f"All right, without a code. {READ_BACK}"
+
+
+IDLE = ToolAnswer("update_cart", {"cart": {"lines": [{}]}, "read_back": READ_BACK})
+
+
+def test_a_word_in_capitals_that_means_nothing_else_is_tried_as_a_code() -> None:
+    assert next_step("WELCOME", [], WAITING, SETTING) == Call("update_cart", {"text": "WELCOME"})
+    step = next_step("WELCOME", [IDLE], WAITING, SETTING)
+    assert step == Call("apply_promos", {"codes": ["WELCOME"]})
+    step = next_step("WELCOME", [IDLE, USED], WAITING, SETTING)
+    assert isinstance(step, Say)
+    assert step.text.startswith("WELCOME is in.")
+    assert isinstance(next_step("welcome", [IDLE], WAITING, SETTING), Say)
+
+
+def test_a_code_refused_before_is_not_spoken_of_again() -> None:
+    step = next_step("use code welcome", [REFUSED], WAITING, SETTING)
+    assert isinstance(step, Say)
+    assert "OLD1" not in step.text

@@ -142,7 +142,8 @@ _ASKING = re.compile(
     r"vegetarian|chance)\b|"
     r"(?:can|could|would|will) you (?:please )?(?:tell|explain|describe|recommend|suggest|show|"
     r"list|read)\b|"
-    r"(?:can|could|may) i (?:ask|see|know|look|pay|use)\b|tell me\b|show me\b|list\b|menu\b|"
+    r"(?:can|could|may|should|must|am|do|did) (?:i|we)\b|tell me\b|show me\b|list\b|menu\b|"
+    r"(?:is|are) (?:\w+ ){1,4}(?:allowed|welcome|permitted|included|possible|served)\b|"
     r"the menu\b|"
     r"(?:i am |i was |i )?(?:just )?(?:wonder|wondering|curious)\b|"
     r"i (?:want|would like|need|would love|wanted) to (?:know|ask|see|hear|find out)\b|"
@@ -151,6 +152,11 @@ _ASKING = re.compile(
     r"(?:i (?:will|would like to|want to) )?pay(?:ing)? (?:by|with|in)\b|my address is\b|"
     r"i (?:have|got) (?:a|an) \w+ allergy\b|recommend|suggest|price|allergens?\b)"
 )
+_PUT_AS_QUESTION = re.compile(
+    r"^(?:(?:hi|hello|hey|ok|okay|so|and|also|please|actually|yes|no|oh|sorry|well|um) )*"
+    r"(?:(?:can|could|may|might|would|will|do) (?:i|we|you)|is it possible|would it be possible)\b"
+)
+_CONDITION = re.compile(r"\b(?:if|when|because|after|before)\b.*$")
 _LOOKING_FOR = re.compile(
     r"^(?:(?:hi|hello|hey|ok|okay|so|and|please|is there|have you|got|also) )*"
     r"(?:(?:any|anything|something|some|things|stuff)\b.*\b(?:free|without|contain\w*|allerg\w*)\b|"
@@ -160,8 +166,10 @@ _LOOKING_FOR = re.compile(
 _ORDERING_QUESTION = re.compile(
     r"^(?:(?:hi|hello|hey|ok|okay|so|and|also|please|actually|yes|no|oh|sorry|what is up|there|"
     r"good \w+|how are you|well|um) )*"
-    r"(?:(?:can|could|may|might|would) (?:i|we|you) (?:please |also |just |maybe )*(?:get|have|"
-    r"order|"
+    r"(?:(?:can|could|may|might|would) (?:i|we) (?:please |also |just |maybe )*(?:get|have|order|"
+    r"try|grab|add|make|do|take|buy|change|switch|remove|swap|replace|put|give|cancel|"
+    r"use(?! (?:my|our))|bring (?:me|us))\b|"
+    r"(?:can|could|may|might|would) you (?:please |also |just |maybe )*(?:get|have|order|"
     r"try|grab|add|make|do|take|buy|bring|change|switch|remove|swap|replace|put|give|cancel|"
     r"use)\b|"
     r"is it possible to (?:get|have|order|add|make|change|remove)|would it be possible|"
@@ -231,6 +239,17 @@ def asks_beside(text: str) -> str:
     return next(
         (said for said, asked in sentences(text) if asked and not _GREETING.search(said)), ""
     )
+
+
+def asks_maybe(text: str) -> str:
+    """Return a whole message put as a question for something, less its condition.
+
+    It orders what it names, if that is on the menu; empty for any other message.
+    """
+    said = [sentence for sentence, _ in sentences(text)]
+    if len(said) != 1 or not _PUT_AS_QUESTION.search(said[0]):
+        return ""
+    return _CONDITION.sub("", said[0]).strip()
 
 
 def _asks(said: str) -> bool:

@@ -23,6 +23,25 @@ _USED = re.compile(
     rf"\b(?:use|apply|redeem|enter|have|got)\s+{_CODE}(?=\W*(?:$|[.,!?;]|please|too|on|for|to))",
     re.IGNORECASE,
 )
+_TO_USE = re.compile(
+    rf"\b(?:use|using|apply|redeem|enter|try|add|with|is|my)\s+(?:(?:the|my|a|this|promo|promotion|"
+    rf"discount)\s+)*code\s+{_CODE}(?=\W*(?:$|[.,!?;]|please\b|thanks\b|too\b|on\b|for\b|to\b))",
+    re.IGNORECASE,
+)
+_NO_CODES = frozenset(
+    "for to on in at and or of please thanks thank that this it is you i from with here now too "
+    "yet again work works working not".split()
+)
+_THAT = "(?:(?:the|my|that|this|any|all|a|promo|promotion|discount|gift) )*"
+_DROPPING = re.compile(
+    r"^(?:(?:please|no|ok|okay|actually|sorry|can you|could you|i want to|oh|and) )*"
+    r"(?:(?:remove|delete|drop|forget|cancel|take (?:off|out|away)|leave out|do not use|without) "
+    rf"{_THAT}"
+    r"(?:codes?|coupons?|vouchers?|discounts?)"
+    rf"|(?:take|leave) {_THAT}(?:codes?|coupons?|vouchers?|discounts?) (?:off|out|away))"
+    r"(?: (?:again|please|thanks|now|from (?:it|my order|the order|my cart)))*$"
+)
+_BARE = re.compile(r"^\W*([A-Z0-9][A-Z0-9_-]{3,39})\W*$")
 _FILLERS = frozenset(
     "please thanks thank you too also it that this on for to my the order then now hi hello yes "
     "yeah ok okay sure and i a use as well".split()
@@ -33,14 +52,20 @@ _MOST_CODES = 5
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The codes of a message, as written, and what it says beside them; empty for nothing."""
+    """The codes of a message, as written, and what it says beside them; empty for nothing.
+
+    ``drops`` is whether it asks to do without codes.
+    """
 
     codes: tuple[str, ...] = ()
     rest: str = ""
+    drops: bool = False
 
 
 def codes_in(text: str) -> Named:
     """The codes a message names."""
+    if _DROPPING.match(" ".join(words(text))):
+        return Named(drops=True)
     codes, rest = list[str](), text
     while len(codes) < _MOST_CODES and (found := _first(rest)) is not None:
         codes.append(found["code"])
@@ -51,9 +76,18 @@ def codes_in(text: str) -> Named:
     return Named(tuple(dict.fromkeys(codes)), " ".join(rest.split()) if says_more else "")
 
 
+def bare_code(text: str) -> str:
+    """The one word of a message in capitals, which may be a code; empty for any other message."""
+    found = _BARE.match(text)
+    return found[1] if found and not found[1].isdigit() else ""
+
+
 def _first(text: str) -> re.Match[str] | None:
     for found in _CALLED.finditer(text):
         if found["told"] or _has_digit(found["code"]) or found["code"].isupper():
+            return found
+    for found in _TO_USE.finditer(text):
+        if found["code"].lower() not in _NO_CODES:
             return found
     for found in _USED.finditer(text):
         code = found["code"]

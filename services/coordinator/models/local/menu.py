@@ -15,10 +15,12 @@ _SMALL = frozenset(
     about there get guys here please want know wondering wonder offer carry serve sell got
     available today be if like just hi hello hey good morning so think s who they them their use
     add free make made one assortment assortments choice choices option options selection menu
-    price cost come comes else different all also ok let us see
+    price cost come comes else different all also ok let us see back own
     """.split()
 )
 _CLOSE = 84.0
+_FAIRLY_CLOSE = 75.0
+_SHORT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,27 @@ def find(question: str, menu: MenuView) -> Found:
         return Found(named, exact if beside else (), near if beside else (), groups, categories)
     loose = tuple(i for i in menu.items if set(asked) & _item_words(i))
     return Found(loose, exact, near, groups, categories, is_loose=True)
+
+
+def names_anything(text: str, menu: MenuView) -> bool:
+    """Whether any word is one of the menu, or a misspelling of one."""
+    asked = [stem(word) for word in words(text) if word not in _SMALL]
+    groups = (*menu.groups, *menu.choices)
+    values = [*menu.add_ons, *(option for group in groups for option in group.options)]
+    names = [
+        *(name for item in menu.items for name in (item.name, item.category, *item.synonyms)),
+        *(name for group in groups for name in (group.name, *group.synonyms)),
+        *(name for value in values for name in (value.name, *value.synonyms)),
+    ]
+    known = {word for name in names for word in _stems(name)}
+    return any(
+        word in known or (len(word) > _SHORT and any(_is_misspelt(word, other) for other in known))
+        for word in asked
+    )
+
+
+def _is_misspelt(said: str, word: str) -> bool:
+    return said[0] == word[0] and fuzz.ratio(said, word) >= _FAIRLY_CLOSE
 
 
 def values_of(item: Item, question: str, menu: MenuView) -> tuple[Value, ...]:
@@ -146,7 +169,7 @@ def _within(name: tuple[str, ...], asked: list[str]) -> bool:
 
 def _alike(word: str, said: str) -> bool:
     return word == said or (
-        len(said) > 4 and word[0] == said[0] and fuzz.ratio(word, said) >= _CLOSE
+        min(len(word), len(said)) > 4 and word[0] == said[0] and fuzz.ratio(word, said) >= _CLOSE
     )
 
 

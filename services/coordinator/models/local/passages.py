@@ -28,7 +28,7 @@ _SMALL = frozenset(
     for from get give go got had has have here hi hello how i if in is it its just know let like
     many may me more much my need no not of ok okay on or our out please put say shall should so
     some something still tell than thank thanks that the their them then there these they thing
-    this to up us want was we were what when where which who why will with would you your
+    this time to up us want was we were what when where which who why will with would you your
     """.split()
 )
 _SAME = (
@@ -113,7 +113,7 @@ def _is_close(asked: frozenset[str], passage: Passage) -> bool:
     if similarity is None:
         return covered >= _MOSTLY
     if similarity >= _CLOSE:
-        return covered > 0 or not asked
+        return covered > 0
     if similarity >= _NEAR:
         return covered >= _HALF
     # A piece about many things is far from each of them, but has all the words.

@@ -12,13 +12,15 @@ from typing import Any
 
 from services.coordinator.agents.profile import Behaviour, Grounding, Verbosity
 from services.coordinator.models.local import replies
-from services.coordinator.models.local.acts import Act, Reading, asks_beside, read_act
+from services.coordinator.models.local.acts import Act, Reading, asks_beside, asks_maybe, read_act
 from services.coordinator.models.local.answers import Answer, answer
-from services.coordinator.models.local.codes import Named, codes_in
+from services.coordinator.models.local.codes import Named, bare_code, codes_in
 from services.coordinator.models.local.memory import Asked, Memory, Pending
+from services.coordinator.models.local.menu import names_anything
 from services.coordinator.models.local.offers import left, taken
 from services.coordinator.models.local.passages import passages_of, quoted
 from services.coordinator.models.local.pointing import POINTING, in_context
+from services.coordinator.models.local.troubles import troubles as told_troubles
 from services.coordinator.models.local.views import (
     Promotions,
     UpdateView,
@@ -28,9 +30,7 @@ from services.coordinator.models.local.views import (
     update_of,
 )
 
-_BRIEFLY = 1
-_CHATTILY = 2
-_AT_LENGTH = 4
+_BRIEFLY, _CHATTILY, _AT_LENGTH = 1, 2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What is known of a turn so far; ``wish`` is what it says about the order."""
+    """What is known of a turn so far; ``wish`` is what it says about the order.
+
+    ``first`` is to be called before it is clear whether it says anything about it.
+    """
 
     text: str
     wish: str
@@ -89,6 +92,7 @@ class _Turn:
     done: Mapping[str, Mapping[str, Any]]
     memory: Memory
     setting: Setting
+    first: Call | None = None
 
     @property
     def update(self) -> UpdateView | None:
@@ -112,7 +116,8 @@ def next_step(
     turn = _begun(text, answers, memory, setting or Setting())
     if "confirm" in turn.done:
         return _after_confirm(turn.done["confirm"], memory)
-    if call := _order_call(turn):
+    turn = _settled(_with_bare_code(turn))
+    if call := turn.first or _order_call(turn):
         return call
     update = turn.update
     subject = (update.spoken_of if update and update.changed else "") or memory.subject
@@ -129,7 +134,7 @@ def _begun(text: str, answers: Sequence[ToolAnswer], memory: Memory, setting: Se
     done = {given.name: given.content for given in answers}
     named = codes_in(text) if "apply_promos" in setting.tools else Named((), text)
     order = taken(named.rest, memory.suggested)
-    if named.codes and not named.rest:
+    if (named.codes or named.drops) and not named.rest:
         reading = Reading(Act.NAME_CODE, False)
     elif order:
         reading = Reading(Act.SAY, True)
@@ -141,6 +146,31 @@ def _begun(text: str, answers: Sequence[ToolAnswer], memory: Memory, setting: Se
         reading = _in_talk(read_act(named.rest, is_asked, memory.read_back), memory)
     wish = order or in_context(named.rest, memory)
     return _Turn(text, wish, reading, named, done, memory, setting)
+
+
+def _with_bare_code(turn: _Turn) -> _Turn:
+    """The turn with a word in capitals that means nothing else taken for a code."""
+    update, code = turn.update, bare_code(turn.text)
+    if not code or update is None or update.is_empty or not update.is_idle:
+        return turn
+    return replace(turn, named=Named((code,))) if "apply_promos" in turn.setting.tools else turn
+
+
+def _settled(turn: _Turn) -> _Turn:
+    """The turn with what is put like an order read as the question about the house it may be."""
+    doubtful = turn.reading.act is Act.SAY and "search_knowledge_base" in turn.setting.tools
+    question = asks_maybe(turn.wish) if doubtful and not turn.memory.pending.names else ""
+    if not question:
+        return turn
+    if "retrieve_menu" not in turn.done:
+        return replace(turn, first=Call("retrieve_menu", {"query": ""}))
+    if names_anything(question, menu_of(turn.done["retrieve_menu"])):
+        return turn
+    if turn.may_call("search_knowledge_base"):
+        return replace(turn, first=Call("search_knowledge_base", {"query": question}))
+    if _quote(turn, question):
+        return replace(turn, reading=Reading(Act.ASK, False, question, turn.reading.said))
+    return replace(turn, wish=question)
 
 
 def _order_call(turn: _Turn) -> Call | None:
@@ -155,7 +185,7 @@ def _order_call(turn: _Turn) -> Call | None:
     has_cart = bool(turn.memory.read_back) if update is None else not update.is_empty
     waiting = turn.memory.codes if update and update.changed else ()
     codes = turn.named.codes or waiting
-    if codes and has_cart and turn.may_call("apply_promos"):
+    if (codes or turn.named.drops) and has_cart and turn.may_call("apply_promos"):
         return Call("apply_promos", {"codes": list(codes)})
     grew = update is not None and update.changed and update.added and not update.questions
     if grew and has_cart and turn.may_call("suggest_product"):
@@ -181,7 +211,8 @@ def _said(turn: _Turn, told: Answer, query: str, subject: str) -> Say:
     said = _answered(turn, told, quote)
     if update and quote and not turn.reading.question:
         # It was a question after all, and no order for something that is not there.
-        update = replace(update, refusals=(), unparsed=())
+        others = tuple(one for one in update.refusals if one.kind != "not_on_menu")
+        update = replace(update, refusals=others, unparsed=())
     if promotions and promotions.read_back:
         memory = replace(memory, read_back=promotions.read_back)
         update = replace(update, read_back=promotions.read_back) if update else None
@@ -198,7 +229,7 @@ def _said(turn: _Turn, told: Answer, query: str, subject: str) -> Say:
         subject=told.named or subject,
         placed=step.memory.placed or memory.placed,
         suggested=suggested,
-        codes=() if promotions else turn.named.codes or memory.codes,
+        codes=() if promotions or turn.named.drops else turn.named.codes or memory.codes,
     )
     return Say(text, known)
 
@@ -227,14 +258,17 @@ def _answered(turn: _Turn, told: Answer, quote: str) -> str:
 
 
 def _about_codes(turn: _Turn) -> str:
+    if turn.named.drops:
+        return replies.WITHOUT_CODES if turn.memory.read_back else ""
     codes, promotions = turn.named.codes or turn.memory.codes, turn.promotions
     if promotions is None:
         return replies.codes_wait(turn.named.codes) if turn.named.codes else ""
-    refused = {code for code, _ in promotions.refusals}
-    used = [code for code in codes if code not in refused]
+    asked = {code.upper() for code in codes}
+    refused = {code.upper(): reason for code, reason in promotions.refusals}
+    used = [code.upper() for code in codes if code.upper() not in refused]
     return _joined(
         replies.codes_used(used, promotions.reasons) if used and promotions.reasons else "",
-        *(replies.code_refused(code, reason) for code, reason in promotions.refusals),
+        *(replies.code_refused(c, refused[c]) for c in refused if c in asked),
     )
 
 
@@ -271,7 +305,7 @@ def _needs_update(reading: Reading, memory: Memory) -> bool:
 def _after_update(update: UpdateView, reading: Reading, said: str, memory: Memory) -> Say:
     if reading.act is Act.CANCEL and update.is_empty:
         return _cancelled(update, memory)
-    troubles = _troubles(update)
+    troubles = told_troubles(update)
     if update.questions:
         asked = update.questions[0]
         return _ask_which(Pending(asked.phrase, asked.names), update, _joined(said, troubles))
@@ -279,18 +313,16 @@ def _after_update(update: UpdateView, reading: Reading, said: str, memory: Memor
         return _ask_which(memory.pending, update, said)
     if update.is_empty:
         return _with_nothing(update, said, troubles, memory)
-    is_idle = not update.changed and not troubles and not update.unparsed
-    if is_idle and not said and memory.asked is not Asked.CHANGE and reading.act is Act.SAY:
+    if update.is_idle and not said and memory.asked is not Asked.CHANGE and reading.act is Act.SAY:
         said = replies.OFF_TOPIC_BRIEF
     return _read_back(update.read_back, said, troubles)
 
 
 def _cancelled(update: UpdateView, memory: Memory) -> Say:
-    if update.changed:
-        return Say(replies.CANCELLED, Memory())
-    if memory.placed:
-        return Say(replies.cancelling_placed(memory.placed), Memory())
-    return Say(replies.NOTHING_TO_CANCEL, Memory())
+    placed = replies.cancelling_placed(memory.placed) if memory.placed else ""
+    return Say(
+        replies.CANCELLED if update.changed else placed or replies.NOTHING_TO_CANCEL, Memory()
+    )
 
 
 def _ask_which(pending: Pending, update: UpdateView, said: str) -> Say:
@@ -357,23 +389,6 @@ def _reply(turn: _Turn, said: str, memory: Memory) -> Say:
 
 def _read_back(read_back: str, said: str, troubles: str) -> Say:
     return Say(_joined(said, troubles, read_back), Memory(Asked.APPROVAL, read_back))
-
-
-def _troubles(update: UpdateView) -> str:
-    told = []
-    if update.was_reset:
-        told.append("Our menu has changed, so I had to start your order afresh.")
-    for refused in update.refusals:
-        match refused.kind:
-            case "sold_out":
-                told.append(replies.sold_out(refused.phrase))
-            case "not_offered":
-                told.append(replies.not_offered(refused.phrase, refused.product_name))
-            case "too_many":
-                told.append(replies.too_many(refused.phrase))
-            case _:
-                told.append(replies.not_on_menu(refused.phrase))
-    return " ".join(dict.fromkeys(told))
 
 
 def _joined(*texts: str) -> str:

@@ -27,6 +27,7 @@ ALREADY_PLACED = "Your order is already on its way. Would you like to order anyt
 WELCOME = "Hello and welcome! What can I get you today?"
 GLADLY = "You're very welcome!"
 GREAT_CHOICE = "Great choice!"
+WITHOUT_CODES = "All right, without a code."
 WITHOUT_IT = "All right, without it."
 CANNOT_LOOK_UP = f"I'm afraid I can't look that up right now; {STAFF_KNOW}"
 _QUESTION = "Is that right? Shall I place the order?"

@@ -102,6 +102,12 @@ class UpdateView:
     was_reset: bool = False
     added: bool = False
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the words were about nothing on the menu."""
+        beside = self.questions or self.refusals or self.unparsed or self.was_reset
+        return not (self.changed or beside)
+
 
 @dataclass(frozen=True, slots=True)
 class Suggested:

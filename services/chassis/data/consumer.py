@@ -14,7 +14,6 @@ counted as missed and left.
 """
 
 import asyncio
-import json
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +36,7 @@ from services.chassis.data.offsets import (
     LeaseLost,
     Offsets,
     consumer_tables,
+    identify,
 )
 from services.chassis.data.postgres import FAULTS, Connection, Database
 from services.chassis.data.streams import (
@@ -293,7 +293,7 @@ class Consumer:
         self, connection: Connection, events: Sequence[StreamEvent]
     ) -> list[DeadLetter]:
         """The effects of events of one tenant; those that were set aside instead."""
-        named = [(event, *_identify(event)) for event in events]
+        named = [(event, *identify(event)) for event in events]
         stuck = await self._offsets.stuck(
             connection, events[0].tenant_id, {aggregate for _, _, aggregate in named}
         )
@@ -382,15 +382,6 @@ class Consumer:
             self._lost(partition, held.epoch)
         else:
             self._moved(partition, replace(held, seq=seq))
-
-
-def _identify(event: StreamEvent) -> tuple[str, str]:
-    """The id and the aggregate of an event; its position where it does not say."""
-    try:
-        envelope = json.loads(event.payload)
-        return str(envelope["id"]), str(envelope["subject"])
-    except (ValueError, KeyError, TypeError):
-        return str(event.cursor), str(event.cursor)
 
 
 def _is_transient(error: Exception, connection: Connection) -> bool:

@@ -5,6 +5,7 @@ than a number and who counts. So it has no tenant and no policy. `dead_letters` 
 each its tenant's, under the policy every such table has.
 """
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -88,6 +89,15 @@ CREATE TABLE {schema}.dead_letters (
 CREATE INDEX dead_letters_by_aggregate
     ON {schema}.dead_letters (tenant_id, consumer, aggregate_id, seq);
 {guarded(f"{schema}.dead_letters")}"""
+
+
+def identify(event: StreamEvent) -> tuple[str, str]:
+    """The id and the aggregate of an event; its position where it does not say."""
+    try:
+        envelope = json.loads(event.payload)
+        return _storable(str(envelope["id"])), _storable(str(envelope["subject"]))
+    except (ValueError, KeyError, TypeError):
+        return str(event.cursor), str(event.cursor)
 
 
 class Offsets:
@@ -222,8 +232,13 @@ class Offsets:
             letter.aggregate_id,
             event.principal_id,
             event.payload,
-            letter.error[:_MOST_ERROR_CHARACTERS],
+            _storable(letter.error[:_MOST_ERROR_CHARACTERS]),
             letter.attempts,
             now,
             now + FIRST_ATTEMPT_AFTER,
         )
+
+
+def _storable(text: str) -> str:
+    """A text less what JSON can say and no column holds: NUL, and halves of surrogates."""
+    return text.replace("\0", "").encode(errors="replace").decode()

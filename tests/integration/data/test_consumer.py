@@ -170,6 +170,19 @@ async def test_an_event_nobody_can_take_in_is_set_aside_with_those_of_its_aggreg
     assert bench.counted("consumer_dead_letters_total", type="maitred.order.v1") == 3
 
 
+async def test_what_no_column_holds_is_set_aside_without_it(bench: Bench) -> None:
+    async def effect(connection: Connection, event: StreamEvent) -> None:
+        if event.cursor.seq == 1:
+            raise ValueError("no \0 menu \ud800")
+        await counted()(connection, event)
+
+    await bench.publish(event(1, "ord_\0\ud800"), event(2, "ord_2"), event(3, "ord_\0\ud800"))
+    async with bench.consuming(effect):
+        await bench.until_at(3)
+    assert await bench.effects() == [2]
+    assert (await bench.letters())[0] == (1, 1, "ValueError: no  menu ?")
+
+
 async def test_a_row_that_breaks_a_rule_is_poison(bench: Bench) -> None:
     async def effect(connection: Connection, event: StreamEvent) -> None:
         if event.cursor.seq == 1:

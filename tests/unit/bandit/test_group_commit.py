@@ -82,5 +82,5 @@ async def test_what_nobody_waits_for_any_more_is_not_committed() -> None:
     await settle()
     gone.cancel()
     ledger.open.set()
-    assert await asyncio.gather(first, stays) == [10, 30]
+    assert (await first, await stays) == (10, 30)
     assert ledger.batches == [("a", [1]), ("a", [3])]

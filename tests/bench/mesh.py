@@ -17,5 +17,7 @@ async def rows() -> Sequence[Row]:
         with running_mesh(home) as mesh:
             found = [await delivery.row(mesh), await turns.row(mesh), *footprint.rows(mesh)]
         began = time.perf_counter()
-        with running_mesh(home, fresh=False):
-            return [*found, footprint.start(time.perf_counter() - began)]
+        with running_mesh(home, fresh=False) as mesh:
+            seconds = time.perf_counter() - began
+            spent = sum(footprint.cpu_s(pid) for pid in footprint.family(mesh.record.pid))
+            return [*found, footprint.start(seconds, spent)]

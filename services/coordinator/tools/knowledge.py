@@ -65,6 +65,7 @@ def _told(passages: Sequence[Passage], before: int) -> list[dict[str, Any]]:
         {
             "number": number,
             "title": passage.citation.title,
+            "kind": passage.citation.kind,
             "headings": list(passage.citation.headings),
             "quote": passage.citation.quote,
             "text": passage.text,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.coordinator.models.local.records import facts_of, told_facts
 from services.coordinator.models.local.wording import stem, words
 
 # Cosines of a question and the passage that answers it are mostly above the first, hardly ever
@@ -49,6 +50,7 @@ _SAME = (
     frozenset({"toilet", "restroom", "bathroom", "wc"}),
 )  # fmt: skip
 """Words that ask for the same rule of a house."""
+_MENU = 2  # maitred.retrieval.v1.DOCUMENT_KIND_MENU
 _HEADING = re.compile(r"(?m)^\s*#.*$")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'])")
 # A line that ends a paragraph, or goes before one that begins an item of a list.
@@ -94,6 +96,8 @@ def passages_of(document: Mapping[str, Any]) -> tuple[Passage, ...]:
             one.get("similarity"),
         )
         for one in document.get("passages", ())
+        # The menu's records are told from the menu itself.
+        if one.get("kind") != _MENU or not facts_of(str(one.get("text", "")))
     )
 
 
@@ -126,6 +130,9 @@ def _closeness(asked: frozenset[str], passage: Passage) -> float:
 
 
 def _best_sentences(question: str, passage: Passage, most: int) -> tuple[str, ...]:
+    if facts := facts_of(passage.text) or facts_of(passage.quote):
+        wanted = _stems(question)
+        return told_facts(facts, lambda said: _covered(wanted, _stems(said)))
     sentences = _sentences(passage.quote) or _sentences(passage.text)
     if passage.headings and passage.headings[-1].endswith("?"):
         # Whoever asked that was answered from the beginning on.

@@ -11,6 +11,7 @@ import pytest
 
 from services.assembly.client import GatewayClient
 from services.assembly.demo.access import DemoTenant
+from services.assembly.demo.branches import new_branch
 from services.assembly.demo.guests import come
 from services.assembly.demo.loop import Loop
 from services.assembly.demo.play import read_evening
@@ -46,19 +47,19 @@ async def serve_disturbed(mesh: RunningMesh, seed: int, times: Mapping[str, int]
         await guests.until_rated({one.slug for one in mesh.demo})
         await Reaper(mesh, random).reap(schedule(random, times))
     assert documents.seen
-    await assert_loop_is_whole(mesh, guests.told)
+    await assert_loop_is_whole(mesh, [(one, guests.told[one.slug]) for one in mesh.demo])
 
 
 async def play_disturbed(mesh: RunningMesh, seed: int, guests: int, victims: Iterable[str]) -> None:
     """Plays the demo's loop while victims die; its own books have to agree, and ours.
 
     Args:
-        mesh: where, at the first demo tenant.
+        mesh: where, at a tenant of its own.
         seed: of the guests, and of when victims die.
         guests: how many come.
         victims: processes or `reaper.STREAMS`; no more die once the loop is over.
     """
-    tenant = mesh.demo[0]
+    tenant = await new_branch(mesh.record, mesh.home, mesh.demo[0].slug)
     loop = Loop(mesh.gateway_url, tenant, tuple(come(seed, guests)))
     playing = asyncio.create_task(loop.play())
     await Reaper(mesh, Random(seed)).reap(takewhile(lambda _: not playing.done(), victims))
@@ -73,17 +74,18 @@ async def play_disturbed(mesh: RunningMesh, seed: int, guests: int, victims: Ite
             for one in visit.ratings
         ],
     )
-    await assert_loop_is_whole(mesh, {tenant.slug: told})
+    await assert_loop_is_whole(mesh, [(tenant, told)])
 
 
-async def assert_loop_is_whole(mesh: RunningMesh, told: Mapping[str, Told]) -> None:
+async def assert_loop_is_whole(
+    mesh: RunningMesh, tenants: Iterable[tuple[DemoTenant, Told]]
+) -> None:
     """What guests were told, what the log holds and what was learned of it are one story."""
     async with Database.connect(mesh.record.database_url) as database:
         await settled(database)
-        for tenant in mesh.demo:
-            if of_tenant := told.get(tenant.slug):
-                await _assert_tenant_is_whole(database, tenant, of_tenant)
-                await _assert_decisions_are_shown(mesh, tenant, of_tenant)
+        for tenant, told in tenants:
+            await _assert_tenant_is_whole(database, tenant, told)
+            await _assert_decisions_are_shown(mesh, tenant, told)
 
 
 async def _assert_tenant_is_whole(database: Database, tenant: DemoTenant, told: Told) -> None:

@@ -118,9 +118,11 @@ def _seen(statuses: "Sequence[str]") -> str:
 async def _play_loop(console: "Console", mesh: "RunRecord", guests: "Sequence[Guest]") -> "Account":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from services.assembly.demo.branches import new_branch
     from services.assembly.demo.loop import Loop
+    from services.assembly.running import state_folder
 
-    tenant = await _new_tenant(mesh)
+    tenant = await new_branch(mesh, state_folder(), HOUSE)
     page = f"{mesh.gateway_url}/t/{tenant.slug}"
     console.print(
         "\n[bold]The loop[/], at a new tenant: guests rate, and halfway one agent turns bad.\n"
@@ -141,28 +143,6 @@ async def _play_loop(console: "Console", mesh: "RunRecord", guests: "Sequence[Gu
             stage=lambda words: progress.update(bar, description=words),
         )
         return await loop.play()
-
-
-async def _new_tenant(mesh: "RunRecord") -> "DemoTenant":
-    from uuid import uuid4
-
-    from services.assembly.demo.seed import open_branch
-    from services.assembly.local import local_mesh_key
-    from services.assembly.running import state_folder
-    from services.chassis.rpc.identity import MeshSigner
-    from services.chassis.rpc.peers import Peers
-
-    key = local_mesh_key(state_folder())
-    addresses = {
-        name: f"ipv4:{mesh.process(name).addresses['grpc']}"
-        for name in ("gateway", "orders", "retrieval")
-    }
-    peers = Peers(addresses)
-    try:
-        signer = MeshSigner(key.private_pem, key.kid)
-        return await open_branch(peers, signer, f"demo-{uuid4().hex[:12]}", HOUSE)
-    finally:
-        await peers.close()
 
 
 def _show_loop(console: "Console", account: "Account") -> None:

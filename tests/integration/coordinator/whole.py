@@ -6,14 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import grpc
-from maitred.bandit.v1 import (
-    decision_pb2,
-    decision_service_pb2,
-    decision_service_pb2_grpc,
-    policy_pb2,
-    policy_service_pb2,
-    policy_service_pb2_grpc,
-)
+from maitred.bandit.v1 import decision_pb2, decision_service_pb2, decision_service_pb2_grpc
 from maitred.coordinator.v1 import agent_service_pb2, agent_service_pb2_grpc
 from maitred.learning.v1 import trust_pb2, trust_service_pb2, trust_service_pb2_grpc
 
@@ -44,7 +37,6 @@ class Whole:
     documents: RetrievalClient
     trust: trust_service_pb2_grpc.TrustServiceStub
     decisions: decision_service_pb2_grpc.DecisionServiceStub
-    policies: policy_service_pb2_grpc.PolicyServiceStub
     agents: agent_service_pb2_grpc.AgentServiceStub
 
     async def tenant(self, served_by: str = "", name: str = COFFEE_BAR) -> UUID:
@@ -66,13 +58,6 @@ class Whole:
             metadata=manager(tenant_id),
         )
         return response.decision
-
-    async def look_at(self, tenant_id: UUID, *features: str) -> None:
-        """Has the policy that chooses who serves look at nothing but these features."""
-        policy = policy_pb2.Policy(policy_id="serving", context_features=features)
-        await self.policies.UpdatePolicy(
-            policy_service_pb2.UpdatePolicyRequest(policy=policy), metadata=manager(tenant_id)
-        )
 
     async def agent(self, tenant_id: UUID, agent_id: str) -> agent_service_pb2.Agent:
         response = await self.agents.GetAgent(
@@ -149,6 +134,5 @@ async def whole(
             RetrievalClient(channels["retrieval"]),
             trust_service_pb2_grpc.TrustServiceStub(channels["learning"]),
             decision_service_pb2_grpc.DecisionServiceStub(channels["bandit"]),
-            policy_service_pb2_grpc.PolicyServiceStub(channels["bandit"]),
             agent_service_pb2_grpc.AgentServiceStub(channels["coordinator"]),
         )

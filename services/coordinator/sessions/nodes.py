@@ -38,7 +38,7 @@ from services.coordinator.sessions.stream import (
     TextSaid,
     ToolCalled,
 )
-from services.coordinator.sessions.telling import newly_cited, newly_offered, sureness
+from services.coordinator.sessions.telling import Marks, newly_cited, newly_offered, sureness
 from services.coordinator.sessions.turn import CallKey
 from services.coordinator.tools.guard import Consent
 from services.coordinator.tools.suggest import SUGGEST_PRODUCT
@@ -114,7 +114,8 @@ class TurnNodes:
         self, node: Node, position: Position, progress: Progress
     ) -> Outcome[Progress]:
         """Streams one completion. Ends in `called` if the model called tools, else `answered`."""
-        text, calls = "", list[ToolRequest]()
+        text, shown, calls = "", "", list[ToolRequest]()
+        marks = Marks(progress)
         dialogue, usage = progress.dialogue, progress.usage
         async with self.listener.heard():
             async for delta in self.model.complete(self._request(node, progress)):
@@ -123,18 +124,19 @@ class TurnNodes:
                 match delta:
                     case TextDelta(piece):
                         text += piece
-                        await self.listener.say(TextSaid(piece))
+                        shown += await self._say(marks.told(piece))
                     case CallDelta(call):
                         calls.append(call)
                     case MemoryDelta(memory):
                         dialogue = replace(dialogue, memory=memory)
                     case UsageDelta(prompt_tokens, completion_tokens):
                         usage = usage.plus(prompt_tokens, completion_tokens)
+            shown += await self._say(marks.rest())
         said = Message(MessageRole.ASSISTANT, text, tuple(calls))
         after = replace(
             progress,
             messages=(*progress.messages, said),
-            text=progress.text + text,
+            text=progress.text + shown,
             dialogue=dialogue,
             usage=usage,
         )
@@ -160,6 +162,11 @@ class TurnNodes:
             elif not result.ok and label == "served":
                 label = "refused"
         return Outcome(label, progress)
+
+    async def _say(self, text: str) -> str:
+        if text:
+            await self.listener.say(TextSaid(text))
+        return text
 
     async def _told(self, progress: Progress, text: str) -> Progress:
         """After a completion: with the documents it cites and the products it offers."""

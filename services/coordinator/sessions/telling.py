@@ -6,6 +6,41 @@ from services.coordinator.sessions.progress import Progress
 from services.coordinator.sessions.serving import Passage, Suggestion
 
 _MARK = re.compile(r"\[(\d{1,3})\]")
+_BEGUN_MARK = re.compile(r"\[\d{0,3}$")
+
+
+class Marks:
+    """The marks of a streamed text, turned from the numbers of passages into those of citations.
+
+    A mark may come in pieces; its beginning is held back until it is whole.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._passages = progress.passages
+        self._cited = list(progress.citations)
+        self._held = ""
+
+    def told(self, piece: str) -> str:
+        """What can be said now of a piece and of what was held back."""
+        text = self._held + piece
+        begun = _BEGUN_MARK.search(text)
+        end = begun.start() if begun else len(text)
+        self._held = text[end:]
+        return _MARK.sub(self._renumbered, text[:end])
+
+    def rest(self) -> str:
+        """What is still held back at the end."""
+        held, self._held = self._held, ""
+        return held
+
+    def _renumbered(self, mark: re.Match[str]) -> str:
+        number = int(mark[1])
+        if not 0 < number <= len(self._passages):
+            return mark[0]
+        citation = self._passages[number - 1].citation
+        if citation not in self._cited:
+            self._cited.append(citation)
+        return f"[{self._cited.index(citation) + 1}]"
 
 
 def newly_cited(progress: Progress, text: str) -> tuple[Passage, ...]:

@@ -24,7 +24,7 @@ from services.coordinator.sessions.serving import (
     Serving,
     Suggestion,
 )
-from services.coordinator.sessions.stream import Cited, Listener
+from services.coordinator.sessions.stream import Cited, Listener, TextSaid
 from services.coordinator.sessions.telling import newly_cited, newly_offered
 from services.coordinator.sessions.turn import Dialogue
 from services.coordinator.tools.suggest import SUGGEST_PRODUCT
@@ -118,6 +118,15 @@ async def test_what_an_answer_points_at_is_cited_and_told() -> None:
         HOURS.citation,
         PRICES.citation,
     ]
+
+
+async def test_marks_are_the_places_of_the_citations_even_in_pieces() -> None:
+    turn = nodes(Script(TextDelta("For 2 ["), TextDelta("2]. Till 7 [1]. [9] [")))
+    outcome = await turn.converse(TALK, AT, served(passages=(HOURS, PRICES)))
+    assert outcome.state.text == "For 2 [1]. Till 7 [2]. [9] ["
+    assert outcome.state.citations == (PRICES.citation, HOURS.citation)
+    events = [event async for event in _said(turn.listener)]
+    assert "".join(e.text for e in events if isinstance(e, TextSaid)) == outcome.state.text
 
 
 async def test_what_an_answer_offers_is_remembered_and_told() -> None:

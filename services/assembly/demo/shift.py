@@ -8,7 +8,7 @@ from services.assembly.demo.books import Account, Decision, agent_of
 
 # The most that may be left of the share of the agent that turned bad, and by how much share and
 # trust have to have fallen at least.
-SHARE_LEFT = 2 / 3
+SHARE_LEFT = 3 / 4
 SHARE_FALL = 0.15
 TRUST_FALL = 0.05
 

@@ -53,11 +53,11 @@ def test_a_question_for_something_on_the_menu_orders_it(text: str) -> None:
     [
         (
             "can I get my money back if the coffee is cold",
-            "can i get my money back",
+            "can I get my money back",
             "We give your money back.",
         ),
-        ("could I have a refund", "could i have a refund", "A refund takes three days."),
-        ("can I get a receipt", "can i get a receipt", "A receipt is sent by e-mail."),
+        ("could I have a refund", "could I have a refund", "A refund takes three days."),
+        ("can I get a receipt", "can I get a receipt", "A receipt is sent by e-mail."),
         ("can you deliver", "can you deliver", "We do not deliver."),
     ],
 )
@@ -74,7 +74,7 @@ def test_what_is_put_like_an_order_for_nothing_on_the_menu_is_looked_up(
 def test_what_no_document_knows_is_taken_for_an_order() -> None:
     nothing = ToolAnswer("search_knowledge_base", {"ok": True, "passages": []})
     step = next_step("can I get a unicorn", [SHOWN, nothing], Memory(), LOOKING_UP)
-    assert step == Call("update_cart", {"text": "can i get a unicorn"})
+    assert step == Call("update_cart", {"text": "can I get a unicorn"})
 
 
 def test_a_word_like_one_of_the_menu_is_not_that_word() -> None:

@@ -156,7 +156,7 @@ _PUT_AS_QUESTION = re.compile(
     r"^(?:(?:hi|hello|hey|ok|okay|so|and|also|please|actually|yes|no|oh|sorry|well|um) )*"
     r"(?:(?:can|could|may|might|would|will|do) (?:i|we|you)|is it possible|would it be possible)\b"
 )
-_CONDITION = re.compile(r"\b(?:if|when|because|after|before)\b.*$")
+_CONDITION = re.compile(r"\s+if\b.*$", re.IGNORECASE | re.DOTALL)
 _LOOKING_FOR = re.compile(
     r"^(?:(?:hi|hello|hey|ok|okay|so|and|please|is there|have you|got|also) )*"
     r"(?:(?:any|anything|something|some|things|stuff)\b.*\b(?:free|without|contain\w*|allerg\w*)\b|"
@@ -166,10 +166,12 @@ _LOOKING_FOR = re.compile(
 _ORDERING_QUESTION = re.compile(
     r"^(?:(?:hi|hello|hey|ok|okay|so|and|also|please|actually|yes|no|oh|sorry|what is up|there|"
     r"good \w+|how are you|well|um) )*"
-    r"(?:(?:can|could|may|might|would) (?:i|we) (?:please |also |just |maybe )*(?:get|have|order|"
+    r"(?:(?:can|could|may|might|would) (?:i|we) (?:please |also |just |maybe |actually )*(?:get|"
+    r"have|order|"
     r"try|grab|add|make|do|take|buy|change|switch|remove|swap|replace|put|give|cancel|"
     r"use(?! (?:my|our))|bring (?:me|us))\b|"
-    r"(?:can|could|may|might|would) you (?:please |also |just |maybe )*(?:get|have|order|"
+    r"(?:can|could|may|might|would) you (?:please |also |just |maybe |actually )*(?:get|"
+    r"have|order|"
     r"try|grab|add|make|do|take|buy|bring|change|switch|remove|swap|replace|put|give|cancel|"
     r"use)\b|"
     r"is it possible to (?:get|have|order|add|make|change|remove)|would it be possible|"
@@ -249,7 +251,7 @@ def asks_maybe(text: str) -> str:
     said = [sentence for sentence, _ in sentences(text)]
     if len(said) != 1 or not _PUT_AS_QUESTION.search(said[0]):
         return ""
-    return _CONDITION.sub("", said[0]).strip()
+    return _CONDITION.sub("", text)
 
 
 def _asks(said: str) -> bool:

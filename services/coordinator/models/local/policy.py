@@ -29,6 +29,7 @@ from services.coordinator.models.local.views import (
     suggestion_of,
     update_of,
 )
+from services.coordinator.models.local.wording import words
 
 _BRIEFLY, _CHATTILY, _AT_LENGTH = 1, 2, 4
 
@@ -169,7 +170,8 @@ def _settled(turn: _Turn) -> _Turn:
     if turn.may_call("search_knowledge_base"):
         return replace(turn, first=Call("search_knowledge_base", {"query": question}))
     if _quote(turn, question):
-        return replace(turn, reading=Reading(Act.ASK, False, question, turn.reading.said))
+        asked = " ".join(words(question))
+        return replace(turn, reading=Reading(Act.ASK, False, asked, turn.reading.said))
     return replace(turn, wish=question)
 
 

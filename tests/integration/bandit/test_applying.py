@@ -212,8 +212,9 @@ async def test_by_a_half_life_the_old_counts_less_and_a_replay_agrees(books: Boo
     assert await books.differs() <= 1e-9
     known = await books.policies.load(books.tenant_id, "serving", None)
     assert known is not None
-    # Of six observations' biases, five count fully and one of a hundred half-lives ago does not.
-    assert sum(arm.a[0, 0] for arm in known.arms.values()) == pytest.approx(5.0)
+    # Of six observations' biases, five count fully and one of a hundred half-lives ago does not;
+    # but for what passed since on a busy machine.
+    assert sum(arm.a[0, 0] for arm in known.arms.values()) == pytest.approx(5.0, abs=0.05)
     await books.policies.put(books.tenant_id, "serving", SETTINGS, books.clock())
     assert await books.differs() <= 1e-9
     known = await books.policies.load(books.tenant_id, "serving", None)

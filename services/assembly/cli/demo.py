@@ -189,7 +189,7 @@ def _reward(mean: float | None) -> str:
 
 
 def _trust(trust: "Mapping[str, Any]") -> str:
-    return f"{trust['overall']:.2f} [dim]({trust['low']:.2f} to {trust['high']:.2f})[/]"
+    return f"{trust['overall']:.2f} [dim]({trust['low']:.2f}–{trust['high']:.2f})[/]"
 
 
 def _say_shift(console: "Console", account: "Account", spoilt: str) -> None:

@@ -31,7 +31,9 @@ from tests.support.streams import Frame, frames
 
 TEXT = "a latte, please"
 # What guests own, by the names of the fields that hold its ids.
-OWNED = {"session_id", "quote_id", "order_id"}
+OWNED = {"session_id", "quote_id", "order_id", "decision_id"}
+# Not for guests over HTTP, or with the id of a conversation as a mere label.
+APART = {"/api/v1/decisions/{decision_id}:reward", "/api/v1/policies/{policy_id}:rank", "Rank"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ async def belongings(guest: httpx.AsyncClient) -> Belongings:
     order_id = await order(guest)
     session_id, request_id = await session(guest), uuid4().hex
     said = {"text": TEXT, "request_id": request_id}
-    answered(await guest.post(f"/api/v1/sessions/{session_id}/messages", json=said))
+    told = answered(await guest.post(f"/api/v1/sessions/{session_id}/messages", json=said)).json()
     placed = answered(await guest.get(f"/api/v1/orders/{order_id}")).json()
     return Belongings(
         guest,
@@ -58,6 +60,7 @@ async def belongings(guest: httpx.AsyncClient) -> Belongings:
             "session_id": session_id,
             "request_id": request_id,
             "quote_id": await quote(guest),
+            "decision_id": told["decision_id"],
         },
     )
 
@@ -73,7 +76,7 @@ class Operation:
 
     async def call(self, caller: httpx.AsyncClient, ids: Mapping[str, str]) -> httpx.Response:
         path = re.sub(r"\{(\w+)\}", lambda match: ids[match[1]], self.path)
-        filled = {"text": TEXT, "status": "ORDER_STATUS_CANCELLED"} | {
+        filled: dict[str, Any] = {"text": TEXT, "status": "ORDER_STATUS_CANCELLED", "rating": 5} | {
             name: ids[name] for name in self.takes & OWNED
         }
         body = {name: filled[name] for name in self.takes & filled.keys()} if self.takes else None
@@ -89,11 +92,13 @@ def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
             if "$ref" in schema:
                 name = schema["$ref"].rpartition("/")[2]
                 schema = document["components"]["schemas"][name]
-            takes = frozenset(schema.get("properties", ())) - {"session_id", "version"}
+            takes = frozenset(schema.get("properties", ())) - {"version"}
+            # Whatever conversation an order names, it is only written down.
+            takes -= {"session_id"} if path == "/api/v1/orders" else set()
             named = frozenset(
                 one["name"] for one in described.get("parameters", ()) if one["in"] == "path"
             )
-            if OWNED & (named | takes):
+            if OWNED & (named | takes) and path not in APART:
                 yield Operation(method, path, named, takes)
 
 
@@ -118,6 +123,9 @@ async def test_every_route_hides_what_is_somebody_elses(
     for operation in walked:
         answered(await operation.call(belongings.owner, belongings.ids))
     assert {operation.path.removeprefix("/api/v1") for operation in walked} == {
+        "/decisions/{decision_id}",
+        "/feedback/stats/{session_id}",
+        "/feedback/submit",
         "/orders",
         "/orders/{order_id}",
         "/orders/{order_id}:transition",
@@ -168,6 +176,7 @@ def guest_methods() -> list[MethodDescriptor]:
         for method in service.methods
         if access_pb2.ROLE_GUEST in method.GetOptions().Extensions[access_pb2.access].roles
         and OWNED.intersection(method.input_type.fields_by_name)
+        and method.name not in APART
     ]
 
 
@@ -176,7 +185,7 @@ async def call(
 ) -> Any:
     """Calls a method by gRPC as a principal; the first message of its answer."""
     fields = set(method.input_type.fields_by_name)
-    values = {**ids, "text": TEXT, "status": "ORDER_STATUS_CANCELLED"}
+    values: dict[str, Any] = {**ids, "text": TEXT, "status": "ORDER_STATUS_CANCELLED", "rating": 5}
     if method.name == "PlaceOrder":
         del values["session_id"]
     if method.name == "ListOrders":

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 
 import httpx
 import psycopg
+import pytest
 
 from services.assembly.client import GatewayClient
 from services.assembly.demo.play import read_evening
 from tests.support.evenings import Ledger, Listener
 from tests.support.mesh import RunningMesh, own_environment
 
+# It takes minutes on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 GUESTS = 120
 _LAST_RATINGS = """
 SELECT DISTINCT ON (decision_id) replace(decision_id, 'dec_', '')::uuid, (rating - 3) / 2.0

@@ -12,6 +12,8 @@ import pytest
 from services.assembly.home import CHECKOUT
 from tests.support.mesh import RunningMesh, own_environment
 
+# All commands run before the first test; the demo alone takes minutes on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 CURL_TIMED_OUT = 28
 
 

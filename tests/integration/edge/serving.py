@@ -26,15 +26,21 @@ from maitred.identity.v1 import (
 from gateway.config import GatewayConfig
 from gateway.wiring import build as build_gateway
 from services.assembly.network import free_port
+from services.bandit.config import BanditConfig
+from services.bandit.wiring import build as build_bandit
 from services.chassis.rpc.identity import Principal, Role
 from services.chassis.run.config import ProcessConfig
 from services.chassis.run.lifecycle import Target
 from services.coordinator.config import CoordinatorConfig
 from services.coordinator.wiring import build as build_coordinator
+from services.learning.config import LearningConfig
+from services.learning.wiring import build as build_learning
 from services.orders.config import OrdersConfig
 from services.orders.wiring import build as build_orders
 from services.relay.config import RelayConfig
 from services.relay.wiring import build as build_relay
+from services.retrieval.config import RetrievalConfig
+from services.retrieval.wiring import build as build_retrieval
 from tests.integration.orders.serving import menu
 from tests.support.servers import MigratedDatabase
 from tests.support.services import KEY, metadata, running
@@ -120,7 +126,7 @@ class House:
 async def house(
     database: MigratedDatabase, redis_url: str, *, relayed: bool = True, **settings: Any
 ) -> AsyncIterator[House]:
-    """Gateway, coordinator, orders and relay, each as its process would run it.
+    """Every target, each as its process would run it.
 
     Args:
         database: migrated.
@@ -128,7 +134,8 @@ async def house(
         relayed: whether there is a relay.
         settings: of the gateway, where they are not the default.
     """
-    ports = {name: free_port(0) for name in ("gateway", "coordinator", "orders")}
+    names = ("gateway", "coordinator", "orders", "bandit", "learning", "retrieval")
+    ports = {name: free_port(0) for name in names}
     peers = {f"{name}_address": f"ipv4:127.0.0.1:{port}" for name, port in ports.items()}
 
     def config(kind: type[ProcessConfig], name: str, **more: Any) -> ProcessConfig:
@@ -153,6 +160,9 @@ async def house(
     )
     targets = [
         Target("orders", config(OrdersConfig, "orders"), build_orders),
+        Target("bandit", config(BanditConfig, "bandit"), build_bandit),
+        Target("learning", config(LearningConfig, "learning"), build_learning),
+        Target("retrieval", config(RetrievalConfig, "retrieval"), build_retrieval),
         Target("coordinator", config(CoordinatorConfig, "coordinator"), build_coordinator),
         Target("gateway", gateway, build_gateway),
     ]

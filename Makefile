@@ -3,11 +3,13 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Sets of dependencies, each in the next: `up` needs `build` only, `test` also what checks the chart.
+# Sets of dependencies, each in the next: `up` needs `build` only, `test` also what checks the chart,
+# `bench` and `soak` what loads the mesh.
 # What has a larger set, or is about to, keeps it.
 has = $(wildcard .venv/.$(1))
-SET := $(if $(call has,test)$(filter test cov,$(MAKECMDGOALS)),test,$(if \
-	$(call has,dev)$(filter-out up gen lock,$(MAKECMDGOALS)),dev,build))
+SET := $(if $(call has,bench)$(filter bench soak,$(MAKECMDGOALS)),bench,$(if \
+	$(call has,test)$(filter test cov,$(MAKECMDGOALS)),test,$(if \
+	$(call has,dev)$(filter-out up gen lock,$(MAKECMDGOALS)),dev,build)))
 
 TMP := .maitred/tmp
 
@@ -79,6 +81,8 @@ lock: .venv/.$(SET)  ## re-lock the dependencies; UPGRADE=--upgrade moves them
 	$(COMPILE) -o requirements/build.lock $(BUILD) pyproject.toml
 	$(COMPILE) -o requirements/dev.lock $(BUILD) --group dev pyproject.toml
 	$(COMPILE) -o requirements/chart.lock -c requirements/dev.lock --group chart
+	$(COMPILE) -o requirements/bench.lock -c requirements/dev.lock -c requirements/chart.lock \
+		--group bench
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(UPGRADE)
@@ -94,10 +98,11 @@ clean:  ## forget the environment and what was generated; data in .maitred/ stay
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-SETS := .venv/.build .venv/.dev .venv/.test
+SETS := .venv/.build .venv/.dev .venv/.test .venv/.bench
 .venv/.build: requirements/build.lock
 .venv/.dev: requirements/dev.lock
 .venv/.test: requirements/dev.lock requirements/chart.lock
+.venv/.bench: requirements/dev.lock requirements/chart.lock requirements/bench.lock
 $(SETS): pyproject.toml .venv/bin/uv
 	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes $(filter %.lock,$^)
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .

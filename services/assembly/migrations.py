@@ -10,7 +10,7 @@ from services.chassis.data.migrate import SchemaMigrations, migrate
 
 
 def schemas() -> Mapping[str, SchemaMigrations]:
-    """The schema each target owns, by target; the relay's first: others write to its outbox."""
+    """The schema each target owns, by target; first those that others write to."""
     from gateway.identity.migrations import SCHEMA as IDENTITY
     from services.bandit.migrations import SCHEMA as BANDIT
     from services.coordinator.migrations import SCHEMA as COORDINATOR
@@ -18,9 +18,11 @@ def schemas() -> Mapping[str, SchemaMigrations]:
     from services.orders.migrations import SCHEMA as ORDERS
     from services.relay.migrations import SCHEMA as EVENTS
     from services.retrieval.migrations import SCHEMA as RETRIEVAL
+    from services.worker.migrations import SCHEMA as JOBS
 
     return {
         "relay": EVENTS,
+        "worker": JOBS,
         "orders": ORDERS,
         "coordinator": COORDINATOR,
         "gateway": IDENTITY,

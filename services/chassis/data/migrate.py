@@ -17,6 +17,8 @@ import asyncpg
 from services.chassis.data.postgres import Connection
 
 PRODUCERS = "maitred_producer"
+CONSUMERS = "maitred_consumer"
+DEFERRERS = "maitred_deferrer"
 _LOCK = 7_266_151_004
 
 
@@ -30,6 +32,8 @@ class SchemaMigrations:
         role: the service's role, made if it is missing.
         password: of that role; empty leaves the role's password alone.
         produces: whether the role may insert into the outbox.
+        consumes: whether the role may keep dead letters.
+        defers: whether the role may defer jobs.
     """
 
     schema: str
@@ -37,6 +41,8 @@ class SchemaMigrations:
     role: str
     password: str = ""
     produces: bool = False
+    consumes: bool = False
+    defers: bool = False
 
     @property
     def folder(self) -> Path:
@@ -69,7 +75,8 @@ async def migrate(database_url: str, schemas: Sequence[SchemaMigrations]) -> lis
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        await _make_role(connection, PRODUCERS, login=False, password="")
+        for group in (PRODUCERS, CONSUMERS, DEFERRERS):
+            await _make_role(connection, group, login=False, password="")
         moved = []
         for schema in schemas:
             await _prepare(connection, schema)
@@ -112,6 +119,10 @@ async def _prepare(connection: Connection, schema: SchemaMigrations) -> None:
     await _make_role(connection, schema.role, login=True, password=schema.password)
     if schema.produces:
         await connection.execute(f"GRANT {PRODUCERS} TO {schema.role}")
+    if schema.consumes:
+        await connection.execute(f"GRANT {CONSUMERS} TO {schema.role}")
+    if schema.defers:
+        await connection.execute(f"GRANT {DEFERRERS} TO {schema.role}")
     await connection.execute(
         f"""
         CREATE SCHEMA IF NOT EXISTS {schema.schema};

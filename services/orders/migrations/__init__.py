@@ -2,4 +2,11 @@
 
 from services.chassis.data.migrate import SchemaMigrations
 
-SCHEMA = SchemaMigrations(schema="orders", package=__name__, role="maitred_orders", produces=True)
+SCHEMA = SchemaMigrations(
+    schema="orders",
+    package=__name__,
+    role="maitred_orders",
+    produces=True,
+    consumes=True,
+    defers=True,
+)

@@ -18,6 +18,7 @@ from services.orders.migrations import SCHEMA
 from services.orders.orders.service import OrderService
 from services.orders.orders.store import OrderStore
 from services.orders.promotions.convert import decode as decode_promotion
+from services.orders.promotions.customers import Customers
 from services.orders.promotions.service import PromotionService
 from services.orders.promotions.store import PromotionStore
 from services.orders.quotes.service import QuoteService
@@ -44,14 +45,16 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
     notifier = OutboxNotifier(config.database_url)
     catalogs = CatalogStore(database, keys, decode)
     promotions = PromotionStore(database, keys, decode_promotion)
+    customers = Customers(database)
     services = (
         CatalogService(catalogs, tokens, clock),
         PromotionService(promotions, catalogs.current, tokens, clock),
-        CartService(catalogs.current, promotions.promotions, clock),
+        CartService(catalogs.current, promotions.promotions, customers.of, clock),
         QuoteService(
             QuoteStore(database, keys),
             catalogs.current,
             promotions.promotions,
+            customers.of,
             ids,
             clock,
             timedelta(seconds=config.quote_lifetime_s),

@@ -33,6 +33,8 @@ _CODE_PROBLEMS = {
     CodeProblem.NOT_NOW: cart_service_pb2.CODE_PROBLEM_NOT_NOW,
     CodeProblem.CART_DOES_NOT_QUALIFY: cart_service_pb2.CODE_PROBLEM_CART_DOES_NOT_QUALIFY,
     CodeProblem.OUTDONE: cart_service_pb2.CODE_PROBLEM_OUTDONE,
+    CodeProblem.USED_UP: cart_service_pb2.CODE_PROBLEM_USED_UP,
+    CodeProblem.NOT_A_FIRST_ORDER: cart_service_pb2.CODE_PROBLEM_NOT_A_FIRST_ORDER,
 }
 
 
@@ -77,6 +79,8 @@ def from_cart(cart: PricedCart) -> cart_pb2.Cart:
                 reason=discount.reason,
                 amount_minor=discount.amount,
                 line_id=discount.line_id,
+                uses_per_customer=discount.uses_per_customer,
+                first_order_only=discount.is_first_order_only,
             )
             for discount in cart.discounts
         ],

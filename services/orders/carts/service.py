@@ -27,6 +27,7 @@ from services.orders.carts.pricing import price
 from services.orders.catalog.editions import Edition, PerEdition
 from services.orders.catalog.model import Catalog
 from services.orders.catalog.ports import CurrentCatalog
+from services.orders.promotions.customers import CustomerOf
 from services.orders.promotions.ports import CurrentPromotions
 from services.orders.promotions.redeeming import Redeemed, redeem
 
@@ -40,10 +41,12 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
         self,
         catalog: CurrentCatalog,
         promotions: CurrentPromotions,
+        customer: CustomerOf,
         clock: Callable[[], datetime],
     ) -> None:
         self._catalog = catalog
         self._promotions = promotions
+        self._customer = customer
         self._clock = clock
         self._parsers = PerEdition(lambda edition: CartParser(edition.catalog))
 
@@ -80,8 +83,10 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
 
     async def _redeemed(self, cart: Cart, edition: Edition) -> Redeemed:
         promotions = await self._promotions(edition.tenant_id)
-        priced = price(cart, edition.catalog)
-        return redeem(priced, edition.catalog, promotions, cart.promotion_codes, self._clock())
+        principal_id = current().principal.principal_id
+        customer = await self._customer(edition.tenant_id, principal_id, promotions)
+        priced, codes = price(cart, edition.catalog), cart.promotion_codes
+        return redeem(priced, edition.catalog, promotions, codes, self._clock(), customer)
 
 
 def _fitting(message: cart_pb2.Cart, catalog: Catalog) -> Cart:

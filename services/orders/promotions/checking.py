@@ -4,7 +4,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from services.orders.catalog.model import Catalog
-from services.orders.promotions.promotion import Bundle, HappyHour, Promotion, Scope
+from services.orders.promotions.promotion import (
+    Bundle,
+    HappyHour,
+    Hours,
+    Promotion,
+    Scope,
+    Stacking,
+)
 
 MOST_PROMOTIONS = 500
 
@@ -36,12 +43,24 @@ def _problems(promotion: Promotion, catalog: Catalog) -> Iterator[PromotionProbl
     if first is not None and last is not None and last < first:
         yield PromotionProblem("end_date", "is before start_date")
     yield from _unknown("scope", promotion.scope, catalog)
-    if isinstance(promotion.terms, HappyHour) and promotion.terms.start == promotion.terms.end:
-        yield PromotionProblem("happy_hour.end_time", "is start_time")
+    if isinstance(promotion.terms, HappyHour) and promotion.schedule:
+        yield PromotionProblem("schedule", "a happy hour's terms say when it is")
+    for path, hours in _paths(promotion):
+        if hours.start == hours.end:
+            yield PromotionProblem(f"{path}.end_time", "is start_time")
     if isinstance(promotion.terms, Bundle):
         if not promotion.scope.is_everything:
             yield PromotionProblem("scope", "a bundle's items say what it is for")
+        if promotion.stacking is Stacking.STACKS:
+            yield PromotionProblem("stacking", "a bundle competes or is exclusive")
         yield from _bundle_problems(promotion.terms, catalog)
+
+
+def _paths(promotion: Promotion) -> Iterator[tuple[str, Hours]]:
+    if isinstance(promotion.terms, HappyHour):
+        yield "happy_hour", promotion.terms.hours
+    for index, hours in enumerate(promotion.schedule):
+        yield f"schedule[{index}]", hours
 
 
 def _bundle_problems(bundle: Bundle, catalog: Catalog) -> Iterator[PromotionProblem]:

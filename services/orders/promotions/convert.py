@@ -19,11 +19,20 @@ from services.orders.promotions.promotion import (
     BundlePart,
     Code,
     HappyHour,
+    Hours,
     Percentage,
     Promotion,
     Scope,
+    Stacking,
     Terms,
 )
+
+_STACKING = {
+    promotion_pb2.PROMOTION_STACKING_UNSPECIFIED: Stacking.COMPETES,
+    promotion_pb2.PROMOTION_STACKING_COMPETES: Stacking.COMPETES,
+    promotion_pb2.PROMOTION_STACKING_STACKS: Stacking.STACKS,
+    promotion_pb2.PROMOTION_STACKING_EXCLUSIVE: Stacking.EXCLUSIVE,
+}
 
 
 def decode(document: bytes) -> Promotion:
@@ -41,6 +50,10 @@ def to_promotion(message: promotion_pb2.Promotion) -> Promotion:
         minimum_subtotal=message.minimum_subtotal_minor,
         first_day=_to_day("start_date", message.start_date),
         last_day=_to_day("end_date", message.end_date),
+        stacking=_STACKING[message.stacking],
+        schedule=tuple(_to_hours(one) for one in message.schedule),
+        is_first_order_only=message.first_order_only,
+        uses_per_customer=message.uses_per_customer,
     )
 
 
@@ -90,15 +103,17 @@ def _to_terms(message: promotion_pb2.Promotion) -> Terms:
         case "bundle":
             return _to_bundle(message.bundle)
         case "happy_hour":
-            hours = message.happy_hour
-            return HappyHour(
-                hours.percent,
-                time.fromisoformat(hours.start_time),
-                time.fromisoformat(hours.end_time),
-                frozenset(hours.weekdays),
-            )
+            return HappyHour(message.happy_hour.percent, _to_hours(message.happy_hour))
         case _:
             return Code(message.code.code, _to_off(message.code))
+
+
+def _to_hours(message: promotion_pb2.HappyHourTerms | promotion_pb2.PromotionHours) -> Hours:
+    return Hours(
+        time.fromisoformat(message.start_time),
+        time.fromisoformat(message.end_time),
+        frozenset(message.weekdays),
+    )
 
 
 def _to_off(message: promotion_pb2.CodeTerms) -> Percentage | Amount:

@@ -8,7 +8,8 @@ from enum import Enum
 class Discount:
     """What one promotion takes off, above 0 minor units, and why in one sentence.
 
-    `line_id` is the line it is about; empty for a bundle of several, or the whole cart.
+    `line_id` is the line it is about; empty for a bundle of several, or the whole cart. The limits
+    are the promotion's, to be looked at again when the order is placed.
     """
 
     promotion_id: str
@@ -16,6 +17,8 @@ class Discount:
     reason: str
     amount: int
     line_id: str = ""
+    uses_per_customer: int = 0
+    is_first_order_only: bool = False
 
 
 class CodeProblem(Enum):
@@ -25,6 +28,8 @@ class CodeProblem(Enum):
     NOT_NOW = "not_now"
     CART_DOES_NOT_QUALIFY = "cart_does_not_qualify"
     OUTDONE = "outdone"
+    USED_UP = "used_up"
+    NOT_A_FIRST_ORDER = "not_a_first_order"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Amounts are integers in the minor unit of the catalog's currency; days and hours
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from enum import Enum
 
 ONE_DAY = timedelta(days=1)
 
@@ -61,20 +62,19 @@ class Bundle:
 
 
 @dataclass(frozen=True, slots=True)
-class HappyHour:
-    """A share of a price from `start` to before `end`.
+class Hours:
+    """Hours of a day, from `start` to before `end`.
 
-    `weekdays` count from Monday, 1; none named means every day. One that ends before it begins
-    goes on past midnight and belongs to the day it began.
+    `weekdays` count from Monday, 1; none named means every day. Hours that end before they begin
+    go on past midnight and belong to the day they began.
     """
 
-    percent: int
     start: time
     end: time
     weekdays: frozenset[int] = frozenset()
 
     def begun_on(self, local: datetime) -> date | None:
-        """The day on which it began, if it is on at this local time."""
+        """The day on which they began, if they are on at this local time."""
         clock, day = local.time(), local.date()
         if self.start < self.end:
             begun = day if self.start <= clock < self.end else None
@@ -88,6 +88,14 @@ class HappyHour:
 
 
 @dataclass(frozen=True, slots=True)
+class HappyHour:
+    """A share of a price at its hours."""
+
+    percent: int
+    hours: Hours
+
+
+@dataclass(frozen=True, slots=True)
 class Code:
     """A share or an amount for those who know a code, which is in capitals."""
 
@@ -98,11 +106,25 @@ class Code:
 Terms = Percentage | Amount | Bundle | HappyHour | Code
 
 
+class Stacking(Enum):
+    """How a promotion goes with others.
+
+    One that competes is taken where it takes off most; one that stacks is taken on top of those;
+    one that is exclusive is taken alone, if it takes off more than all others together.
+    """
+
+    COMPETES = "competes"
+    STACKS = "stacks"
+    EXCLUSIVE = "exclusive"
+
+
 @dataclass(frozen=True, slots=True)
 class Promotion:
     """What is offered from `first_day` to `last_day`, both in it; None is no bound.
 
-    `minimum_subtotal` is the least an order comes to before discounts.
+    `minimum_subtotal` is the least an order comes to before discounts. `schedule` says at which
+    hours of these days; none named means always. `uses_per_customer` is how many orders of one
+    customer may have it; 0 is no limit.
     """
 
     id: str
@@ -112,6 +134,10 @@ class Promotion:
     minimum_subtotal: int = 0
     first_day: date | None = None
     last_day: date | None = None
+    stacking: Stacking = Stacking.COMPETES
+    schedule: tuple[Hours, ...] = ()
+    is_first_order_only: bool = False
+    uses_per_customer: int = 0
 
     @property
     def off(self) -> Percentage | Amount | None:
@@ -131,12 +157,23 @@ class Promotion:
         """The code that unlocks it; empty if it needs none."""
         return self.terms.code if isinstance(self.terms, Code) else ""
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether it depends on what the customer has ordered before."""
+        return self.is_first_order_only or self.uses_per_customer > 0
+
+    @property
+    def hours(self) -> tuple[Hours, ...]:
+        """When it is on; none named means all day."""
+        return (self.terms.hours,) if isinstance(self.terms, HappyHour) else self.schedule
+
     def is_on(self, local: datetime) -> bool:
         """Whether it is on at this local time."""
-        day: date | None = local.date()
-        if isinstance(self.terms, HappyHour):
-            day = self.terms.begun_on(local)
-        return day is not None and not self.is_ahead(day) and not self.is_over(day)
+        days: list[date | None] = [one.begun_on(local) for one in self.hours]
+        return any(
+            day is not None and not self.is_ahead(day) and not self.is_over(day)
+            for day in (days if self.hours else [local.date()])
+        )
 
     def is_ahead(self, day: date) -> bool:
         """Whether it has yet to begin on this day."""

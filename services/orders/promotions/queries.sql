@@ -26,3 +26,18 @@ ON CONFLICT (tenant_id, promotion_id) DO UPDATE SET document = excluded.document
 -- Deletes a promotion.
 DELETE FROM orders.promotions
 WHERE tenant_id = $1 AND promotion_id = $2;
+
+-- name: count_orders
+-- How many orders a customer ($2, principal_id) has placed and not cancelled.
+SELECT count(*)
+FROM orders.orders
+WHERE tenant_id = $1 AND principal_id = $2 AND status <> 'cancelled';
+
+-- name: count_uses
+-- How many of a customer's ($2, principal_id) orders, cancelled ones left out, had each promotion.
+SELECT d.promotion_id, count(DISTINCT d.order_id) AS uses
+FROM orders.orders o
+JOIN orders.order_discounts d ON d.tenant_id = o.tenant_id AND d.order_id = o.order_id
+WHERE o.tenant_id = $1 AND o.principal_id = $2 AND o.status <> 'cancelled'
+    AND d.promotion_id = ANY ($3::text[])
+GROUP BY d.promotion_id;

@@ -9,13 +9,19 @@ from services.orders.promotions.bundles import Sets
 from services.orders.promotions.promotion import (
     Amount,
     Bundle,
-    HappyHour,
+    Hours,
     Percentage,
     Promotion,
+    Stacking,
 )
 
 _MINOR_UNITS = {"JPY": 0, "KRW": 0, "BHD": 3, "KWD": 3, "TND": 3}
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
+_BESIDE = {
+    Stacking.COMPETES: "",
+    Stacking.STACKS: ", on top of other offers",
+    Stacking.EXCLUSIVE: ", in place of all other offers",
+}
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
@@ -54,11 +60,24 @@ def unknown(code: str) -> str:
     return f"There is no code {code}."
 
 
-def not_now(code: str, first_day: date | None, last_day: date | None) -> str:
+def not_now(
+    code: str, first_day: date | None, last_day: date | None, hours: Sequence[Hours]
+) -> str:
     """Say when a code is valid."""
     since = f" from {_day(first_day)}" if first_day else ""
     until = f" until {_day(last_day)}" if last_day else ""
-    return f"The code {code} is only valid{since}{until}."
+    during = f" {_all_hours(hours)}" if hours else ""
+    return f"The code {code} is only valid{since}{until}{during}."
+
+
+def not_first(code: str) -> str:
+    """Say that a code is for first orders."""
+    return f"The code {code} is for a first order only."
+
+
+def used_up(code: str, limit: int) -> str:
+    """Say that a customer has had a code as often as anyone may."""
+    return f"The code {code} can be used {_times(limit)}, and you have used it."
 
 
 def too_little(code: str, minimum: int, currency: str) -> str:
@@ -91,17 +110,27 @@ def money(minor: int, currency: str) -> str:
 
 
 def _conditions(promotion: Promotion, currency: str) -> str:
-    said = ""
-    if isinstance(promotion.terms, HappyHour):
-        said += f", {_hours(promotion.terms)}"
+    said = f", {_all_hours(promotion.hours)}" if promotion.hours else ""
     if promotion.code:
         said += f" with the code {promotion.code}"
     if promotion.minimum_subtotal:
         said += f", for orders of {money(promotion.minimum_subtotal, currency)} or more"
-    return said
+    if promotion.is_first_order_only:
+        said += ", for a first order"
+    if promotion.uses_per_customer:
+        said += f", {_times(promotion.uses_per_customer)} for each guest"
+    return said + _BESIDE[promotion.stacking]
 
 
-def _hours(hours: HappyHour) -> str:
+def _times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def _all_hours(hours: Sequence[Hours]) -> str:
+    return _join([_hours(one) for one in hours])
+
+
+def _hours(hours: Hours) -> str:
     days = _join([_DAYS[day - 1] for day in sorted(hours.weekdays)])
     on = f" on {days}" if 0 < len(hours.weekdays) < len(_DAYS) else ""
     return f"{hours.start:%H:%M} to {hours.end:%H:%M}{on}"

@@ -19,6 +19,8 @@ from services.orders.carts.pricing import price
 from services.orders.catalog.model import Catalog
 from services.orders.catalog.ports import CurrentCatalog
 from services.orders.convert import visible_to
+from services.orders.promotions.customer import Customer
+from services.orders.promotions.customers import CustomerOf
 from services.orders.promotions.ports import CurrentPromotions
 from services.orders.promotions.promotion import Promotion
 from services.orders.promotions.redeeming import redeem
@@ -37,6 +39,7 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
         store: QuoteStore,
         catalog: CurrentCatalog,
         promotions: CurrentPromotions,
+        customer: CustomerOf,
         ids: IdFactory,
         clock: Callable[[], datetime],
         lifetime: timedelta,
@@ -44,6 +47,7 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
         self._store = store
         self._catalog = catalog
         self._promotions = promotions
+        self._customer = customer
         self._ids = ids
         self._clock = clock
         self._lifetime = lifetime
@@ -63,9 +67,11 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
         principal = current().principal
         edition = await self._catalog(principal.tenant_id)
         promotions = await self._promotions(principal.tenant_id)
+        principal_id = principal.principal_id
+        customer = await self._customer(principal.tenant_id, principal_id, promotions)
 
         def make() -> tuple[StoredQuote, bytes]:
-            quote = self._quote(request.cart, edition.catalog, promotions, principal.principal_id)
+            quote = self._quote(request.cart, edition.catalog, promotions, principal_id, customer)
             response = quote_service_pb2.CreateQuoteResponse(quote=from_quote(quote))
             return quote, response.SerializeToString()
 
@@ -90,6 +96,7 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
         catalog: Catalog,
         promotions: Sequence[Promotion],
         principal_id: str,
+        customer: Customer,
     ) -> StoredQuote:
         if not message.lines:
             problem = FieldProblem("cart.lines", "at least one line")
@@ -103,7 +110,7 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
             raise not_available(missing)
         now = self._clock()
         priced = price(cart, catalog)
-        redeemed = redeem(priced, catalog, promotions, cart.promotion_codes, now)
+        redeemed = redeem(priced, catalog, promotions, cart.promotion_codes, now, customer)
         return StoredQuote(
             quote_id=self._ids.new(),
             principal_id=principal_id,

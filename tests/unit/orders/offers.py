@@ -9,6 +9,7 @@ from services.orders.promotions.promotion import (
     BundlePart,
     Code,
     HappyHour,
+    Hours,
     Percentage,
     Promotion,
     Scope,
@@ -27,7 +28,7 @@ LUNCH = Promotion(
     "Lunch together",
     Bundle((BundlePart(FOOD, 1), BundlePart(WATER, 1)), price=1050),
 )
-HAPPY = Promotion("happy", "Happy hour", HappyHour(20, time(11), time(14)), WATER)
+HAPPY = Promotion("happy", "Happy hour", HappyHour(20, Hours(time(11), time(14))), WATER)
 WELCOME = Promotion("welcome", "Welcome", Code("WELCOME", Percentage(15)))
 
 

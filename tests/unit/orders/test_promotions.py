@@ -12,14 +12,17 @@ from services.orders.promotions.promotion import (
     Bundle,
     BundlePart,
     HappyHour,
+    Hours,
     Percentage,
     Promotion,
     Scope,
+    Stacking,
 )
 from tests.unit.orders.menus import CATALOG
 from tests.unit.orders.offers import FOOD, HAPPY, LUNCH, TENTH_OFF_FOOD, WELCOME
 
 FRIDAY = 5
+MORNING = Hours(time(8), time(10))
 
 
 def at(day: int, hour: int, minute: int = 0) -> datetime:
@@ -28,8 +31,8 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
 
 
 def hours(start: str, end: str, *weekdays: int) -> Promotion:
-    terms = HappyHour(10, time.fromisoformat(start), time.fromisoformat(end), frozenset(weekdays))
-    return Promotion("hours", "Hours", terms)
+    on = Hours(time.fromisoformat(start), time.fromisoformat(end), frozenset(weekdays))
+    return Promotion("hours", "Hours", HappyHour(10, on))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,13 @@ def test_a_promotion_is_on_from_its_first_day_to_its_last() -> None:
     assert [day for day in range(1, 10) if july.is_on(at(day, 23))] == [2, 3, 4]
 
 
+def test_any_promotion_may_keep_to_hours() -> None:
+    fridays = Hours(time(22), time(2), frozenset({FRIDAY}))
+    some = replace(TENTH_OFF_FOOD, schedule=(MORNING, fridays), last_day=date(2026, 7, 3))
+    on = [(day, hour) for day in (2, 3, 4) for hour in (1, 8, 10, 22) if some.is_on(at(day, hour))]
+    assert on == [(2, 8), (3, 8), (3, 22), (4, 1)]
+
+
 @pytest.mark.parametrize("promotion", [TENTH_OFF_FOOD, LUNCH, HAPPY, WELCOME])
 def test_a_tenant_can_have_what_makes_sense(promotion: Promotion) -> None:
     check(promotion, [], CATALOG)
@@ -85,6 +95,9 @@ def test_a_tenant_can_have_what_makes_sense(promotion: Promotion) -> None:
         (replace(TENTH_OFF_FOOD, first_day=date(2026, 7, 2), last_day=date(2026, 7, 1)),
          ["end_date"]),
         (hours("15:00", "15:00"), ["happy_hour.end_time"]),
+        (replace(HAPPY, schedule=(MORNING,)), ["schedule"]),
+        (replace(WELCOME, schedule=(MORNING, Hours(time(9), time(9)))), ["schedule[1].end_time"]),
+        (replace(LUNCH, stacking=Stacking.STACKS), ["stacking"]),
         (replace(LUNCH, scope=FOOD), ["scope"]),
         (Promotion("one", "One", Bundle((BundlePart(FOOD, 1),), 100)), ["bundle.items"]),
         (Promotion("none", "None", Bundle((BundlePart(Scope(), 2),), 100)),

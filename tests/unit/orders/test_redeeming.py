@@ -1,25 +1,30 @@
 """Carts with promotions: local time, codes that count, and why others do not."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 from services.orders.carts.operations import ClearCart, apply
 from services.orders.carts.pricing import PricedCart, price
+from services.orders.promotions.customer import Customer
 from services.orders.promotions.discount import CodeProblem
-from services.orders.promotions.promotion import Code, Percentage, Promotion, Scope
+from services.orders.promotions.promotion import Code, Hours, Percentage, Promotion, Scope
 from services.orders.promotions.redeeming import MOST_CODES, Redeemed, redeem
 from tests.unit.orders.menus import CATALOG, cart, line
 from tests.unit.orders.offers import FOOD, HAPPY, NOON, TENTH_OFF_FOOD, WATER, WELCOME
 
+ANYONE = Customer()
 PIZZA = price(cart(line("pizza")), CATALOG)
 EMPTY = price(cart(), CATALOG)
 PIZZA_CODE = Promotion("pizza", "Pizza people", Code("PIZZA", Percentage(30)), FOOD)
 
 
 def redeemed(
-    *promotions: Promotion, codes: tuple[str, ...] = (), of: PricedCart = PIZZA
+    *promotions: Promotion,
+    codes: tuple[str, ...] = (),
+    of: PricedCart = PIZZA,
+    customer: Customer = ANYONE,
 ) -> Redeemed:
-    return redeem(of, CATALOG, promotions, codes, NOON)
+    return redeem(of, CATALOG, promotions, codes, NOON, customer)
 
 
 def problems(answer: Redeemed) -> dict[str, CodeProblem]:
@@ -38,10 +43,10 @@ def test_hours_are_those_of_the_catalogs_time_zone() -> None:
     # 13:30 in Berlin's summer, 12:30 in its winter.
     for month in (7, 1):
         at = datetime(2026, month, 15, 11, 30, tzinfo=UTC)
-        assert redeem(waters, berlin, [HAPPY], (), at).cart.discounts
+        assert redeem(waters, berlin, [HAPPY], (), at, Customer()).cart.discounts
     late = datetime(2026, 7, 15, 12, 30, tzinfo=UTC)
-    assert not redeem(waters, berlin, [HAPPY], (), late).cart.discounts
-    assert redeem(waters, CATALOG, [HAPPY], (), late).cart.discounts
+    assert not redeem(waters, berlin, [HAPPY], (), late, Customer()).cart.discounts
+    assert redeem(waters, CATALOG, [HAPPY], (), late, Customer()).cart.discounts
 
 
 def test_a_code_counts_however_it_is_written() -> None:
@@ -65,6 +70,32 @@ def test_a_code_out_of_its_days_is_dropped_and_says_them() -> None:
         "The code WELCOME is only valid from 1 June 2026 until 30 June 2026."
     )
     assert answer.cart.promotion_codes == ()
+
+
+def test_a_code_out_of_its_hours_says_them() -> None:
+    evening = replace(WELCOME, schedule=(Hours(time(18), time(20)), Hours(time(9), time(10))))
+    answer = redeemed(evening, codes=("WELCOME",))
+    assert problems(answer) == {"WELCOME": CodeProblem.NOT_NOW}
+    assert answer.refusals[0].reason == (
+        "The code WELCOME is only valid 18:00 to 20:00 and 09:00 to 10:00."
+    )
+
+
+def test_a_code_for_first_orders_says_so_to_others() -> None:
+    first = replace(WELCOME, is_first_order_only=True)
+    assert redeemed(first, codes=("WELCOME",)).refusals == ()
+    answer = redeemed(first, codes=("WELCOME",), customer=Customer(orders=1))
+    assert problems(answer) == {"WELCOME": CodeProblem.NOT_A_FIRST_ORDER}
+    assert answer.refusals[0].reason == "The code WELCOME is for a first order only."
+
+
+def test_a_code_used_up_says_how_often_it_can_be_used() -> None:
+    once = replace(WELCOME, uses_per_customer=1)
+    had = Customer(orders=3, uses={"welcome": 1})
+    answer = redeemed(once, codes=("WELCOME",), customer=had)
+    assert problems(answer) == {"WELCOME": CodeProblem.USED_UP}
+    assert answer.refusals[0].reason == ("The code WELCOME can be used once, and you have used it.")
+    assert answer.cart.payable == 1000
 
 
 def test_a_code_stays_until_the_cart_is_what_it_asks_for() -> None:

@@ -52,6 +52,7 @@ async def build(config: BanditConfig, resources: Resources) -> Component:
         redis=redis,
         clock=clock,
         metrics=resources.telemetry.consumers,
+        chance=resources.random.random,
     )
     applier = Applier(database, consumer, clock, metrics, reported, copies.look)
     services = (

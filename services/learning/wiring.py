@@ -57,6 +57,7 @@ async def build(config: LearningConfig, resources: Resources) -> Component:
         redis=redis,
         clock=clock,
         metrics=resources.telemetry.consumers,
+        chance=resources.random.random,
     )
     services = (
         TrustService(store, policy, ids, clock, notifier.committed),

@@ -26,4 +26,7 @@ class RelayConfig(ProcessConfig):
     log_retention_days: int = setting(
         400, "Days an event stays in the log; whole months are dropped.", ge=31
     )
+    dead_letter_retention_days: int = setting(
+        30, "Days a dead letter is kept after it was resolved or discarded.", ge=1
+    )
     trim_every_s: float = setting(60.0, "Seconds between trimmings of streams and log.", gt=0)

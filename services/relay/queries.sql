@@ -13,19 +13,36 @@ WHERE p.partition = free.partition
 RETURNING p.partition, p.epoch;
 
 -- name: renew_partitions
--- Holds partitions for another term; returns those whose epoch is still ours.
+-- Holds partitions for another term; returns those whose epoch is still ours. Locks them in the
+-- order in which a move does: each waits for the other, never both.
+WITH ours AS MATERIALIZED (
+    SELECT p.partition, p.epoch
+    FROM events.partitions AS p
+    JOIN unnest($1::smallint[], $2::bigint[]) AS held (partition, epoch)
+        ON p.partition = held.partition AND p.epoch = held.epoch
+    ORDER BY p.partition
+    FOR UPDATE OF p
+)
 UPDATE events.partitions AS p
 SET expire_time = clock_timestamp() + make_interval(secs => $3)
-FROM unnest($1::smallint[], $2::bigint[]) AS held (partition, epoch)
-WHERE p.partition = held.partition AND p.epoch = held.epoch
+FROM ours
+WHERE p.partition = ours.partition AND p.epoch = ours.epoch
 RETURNING p.partition;
 
 -- name: release_partitions
--- Gives partitions back at once.
+-- Gives partitions back at once; locks them as `renew_partitions` does.
+WITH ours AS MATERIALIZED (
+    SELECT p.partition, p.epoch
+    FROM events.partitions AS p
+    JOIN unnest($1::smallint[], $2::bigint[]) AS held (partition, epoch)
+        ON p.partition = held.partition AND p.epoch = held.epoch
+    ORDER BY p.partition
+    FOR UPDATE OF p
+)
 UPDATE events.partitions AS p
 SET expire_time = '-infinity', holder = ''
-FROM unnest($1::smallint[], $2::bigint[]) AS held (partition, epoch)
-WHERE p.partition = held.partition AND p.epoch = held.epoch;
+FROM ours
+WHERE p.partition = ours.partition AND p.epoch = ours.epoch;
 
 -- name: move
 -- Moves visible outbox rows of partitions whose epoch is ours to the log; $3 at most of each.
@@ -60,6 +77,14 @@ FROM events.outbox;
 -- name: keep_log_month
 -- Makes the log's month of a time, if it is not there.
 SELECT events.keep_log_month($1);
+
+-- name: count_letters
+-- How many dead letters there are, by consumer and status, of all tenants.
+SELECT consumer, status, letters FROM events.count_letters_v1();
+
+-- name: delete_settled_letters
+-- Deletes up to $2 dead letters that were settled before a time; returns how many.
+SELECT events.delete_settled_letters_v1($1, $2);
 
 -- name: drop_log_months_before
 -- Drops the log's months that ended before a time's month; returns how many.

@@ -21,6 +21,8 @@ from services.relay.store import EventStore
 
 _RETRY_S = 0.25
 _BATCHES_AHEAD = 4
+_LETTERS_AT_ONCE = 1000
+_COUNT_LETTERS_EVERY_S = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -111,12 +113,17 @@ class Relay:
 
     async def observe(self) -> None:
         """Tells at every poll how far behind the log and the streams are."""
+        clock = asyncio.get_running_loop().time
+        count_at = 0.0
         while True:
             with contextlib.suppress(*FAULTS):
                 heads = await self._store.heads()
                 self._metrics.unpublished.set(self._publisher.behind(heads, self._held))
                 backlog = await self._store.backlog()
                 self._metrics.backlog(backlog.waiting, backlog.age_s)
+                if clock() >= count_at:
+                    self._metrics.letters(await self._store.count_letters())
+                    count_at = clock() + _COUNT_LETTERS_EVERY_S
             await asyncio.sleep(self._config.poll_s)
 
     async def trim(self) -> None:
@@ -124,6 +131,7 @@ class Relay:
         while True:
             try:
                 await self._trim_log()
+                await self._trim_letters()
                 await self._publisher.trim([*self._held])
             except (RedisError, *FAULTS) as error:
                 _log.warning("relay.trim_failed", error=type(error).__name__)
@@ -159,7 +167,7 @@ class Relay:
         events = await self._store.move(self._held, self._config.batch)
         if not events:
             return False
-        self._metrics.moved.inc(len(events))
+        self._metrics.moved(event.type for event in events)
         await self._hand_on(events)
         counts = Counter(event.cursor.partition for event in events)
         return max(counts.values()) == self._config.batch
@@ -190,3 +198,9 @@ class Relay:
         )
         if dropped:
             _log.info("relay.log_months_dropped", months=dropped)
+
+    async def _trim_letters(self) -> None:
+        before = self._clock() - timedelta(days=self._config.dead_letter_retention_days)
+        deleted = _LETTERS_AT_ONCE
+        while deleted == _LETTERS_AT_ONCE:
+            deleted = await self._store.delete_settled_letters(before, _LETTERS_AT_ONCE)

@@ -83,6 +83,18 @@ class EventStore:
             row = await connection.fetchrow(QUERIES.backlog)
         return Backlog(row["waiting"], row["age_s"]) if row else Backlog(0, 0.0)
 
+    async def count_letters(self) -> dict[tuple[str, str], int]:
+        """Dead letters of all tenants, by consumer and status."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(QUERIES.count_letters)
+        return {(row["consumer"], row["status"]): row["letters"] for row in rows}
+
+    async def delete_settled_letters(self, before: datetime, most: int) -> int:
+        """Deletes dead letters that were settled before a time; how many."""
+        async with self._database.connection() as connection:
+            deleted: int = await connection.fetchval(QUERIES.delete_settled_letters, before, most)
+        return deleted
+
     async def keep_log_month(self, moment: datetime) -> None:
         """Makes the log's month of a time."""
         async with self._database.connection() as connection:

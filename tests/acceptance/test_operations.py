@@ -77,7 +77,7 @@ async def test_what_happens_is_counted_under_fixed_names(
     async with client(mesh, coffee_bar.manager_key) as manager:
         answered(await manager.get("/api/v1/api-keys"))
 
-    published = ("relay_events_published_total", ())
+    published = ("maitred_events_published_total", ())
     await asyncio.to_thread(wait_until, lambda: published in series(mesh, "relay"), 20)
     counted = {name: series(mesh, name) for name in SERVICES}
     assert {

@@ -37,8 +37,7 @@ _UNSETTLED = {
     ),
 }
 _DEAD_LETTERS = """
-    SELECT consumer, type, error FROM bandit.dead_letters
-    UNION ALL SELECT consumer, type, error FROM learning.dead_letters"""
+    SELECT consumer, type, error FROM events.dead_letters WHERE status = 'waiting'"""
 
 
 @dataclass(frozen=True, slots=True)

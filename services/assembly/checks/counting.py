@@ -21,9 +21,9 @@ NAMES = {
         "gen_ai_client_operation_duration_seconds",
         "gen_ai_client_token_usage",
     },
-    "bandit": {"bandit_decisions_total", "bandit_rewards_total", "consumer_events_total"},
-    "learning": {"learning_outcomes_total", "consumer_events_total"},
-    "relay": {"relay_events_published_total", "relay_outbox_waiting"},
+    "bandit": {"bandit_decisions_total", "bandit_rewards_total", "maitred_consumer_events_total"},
+    "learning": {"learning_outcomes_total", "maitred_consumer_events_total"},
+    "relay": {"maitred_events_total", "maitred_outbox_rows", "maitred_dead_letters"},
 }
 # Of every process that serves gRPC; the relay serves none, but has them.
 EVERYWHERE = {"grpc_server_handled_total", "process_resident_memory_bytes"}

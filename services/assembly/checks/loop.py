@@ -74,5 +74,7 @@ def _lost(decision_id: str, rewards: list[Mapping[str, Any]]) -> Finding:
         text = f"the rating reached {decision_id} and was not learned in {WAIT_S:.0f} s"
         return bad(AREA, "feedback", text, "see bandit's log, and who holds its partitions")
     text = f"the rating did not reach {decision_id} in {WAIT_S:.0f} s"
-    remedy = "see the logs of relay and bandit, and relay_outbox_waiting and consumer_lag_events"
+    remedy = (
+        "see the logs of relay and bandit, and maitred_outbox_rows and maitred_consumer_lag_events"
+    )
     return bad(AREA, "feedback", text, remedy)

@@ -2,4 +2,4 @@
 
 from services.chassis.data.migrate import SchemaMigrations
 
-SCHEMA = SchemaMigrations(schema="bandit", package=__name__, role="maitred_bandit")
+SCHEMA = SchemaMigrations(schema="bandit", package=__name__, role="maitred_bandit", consumes=True)

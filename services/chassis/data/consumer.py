@@ -6,8 +6,10 @@ transaction checks. Each transaction also reads the position it moves, so neithe
 answer was lost nor a Redis that was wiped and refilled makes an event count twice.
 
 An effect that raises is poison. Its event is set aside as a dead letter, with the later ones of its
-aggregate, and all others flow. What a server's or a network's weakness raises is no poison: the
-transaction is tried again for as long as it takes.
+aggregate, and all others flow. Letters are tried again (`retries`), and once the last one of an
+aggregate is gone its events flow again: both see the letters in a transaction of the tenant's, so
+an event either finds its aggregate free, after all before it, or lines up behind. What a server's
+or a network's weakness raises is no poison: the transaction is tried again for as long as it takes.
 
 A new consumer begins where the stream does. Events that were trimmed before they were read are
 counted as missed and left.
@@ -15,30 +17,26 @@ counted as missed and left.
 
 import asyncio
 import os
+import random
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any
 
-import asyncpg
 import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
 from services.chassis.data.consumer_metrics import ConsumerMetrics
+from services.chassis.data.effects import Effect, described, poison
 from services.chassis.data.leases import RENEW_EVERY_S
-from services.chassis.data.offsets import (
-    DeadLetter,
-    Held,
-    LeaseLost,
-    Offsets,
-    consumer_tables,
-    identify,
-)
+from services.chassis.data.letters import DeadLetter, Letters, identify
+from services.chassis.data.offsets import Held, LeaseLost, Offsets, consumer_tables
 from services.chassis.data.postgres import FAULTS, Connection, Database
+from services.chassis.data.retries import Retries
 from services.chassis.data.streams import (
     StreamEvent,
     decode,
@@ -56,25 +54,8 @@ _BLOCK_S = 1.0
 # Events come one by one; those of this long share a transaction.
 _GATHER_S = 0.05
 _RETRY_S = 0.25
-# SQLSTATE classes that say nothing about the event: connection, transaction rollback, resources,
-# locks and state, operator's intervention, system error.
-_TRANSIENT = ("08", "40", "53", "55", "57", "58")
 
 _log = structlog.get_logger(__name__)
-
-
-class Effect(Protocol):
-    """What an event does to the consumer's schema."""
-
-    async def __call__(self, connection: Connection, event: StreamEvent) -> None:
-        """Writes by the connection, which is in a transaction of the event's tenant.
-
-        It is called again for an event whose transaction failed.
-
-        Raises:
-            Exception: the event cannot be taken in, now or later.
-        """
-        ...
 
 
 class Consumer:
@@ -87,9 +68,11 @@ class Consumer:
         effect: called for each event, in order, inside the transaction that moves the position.
         database: the service's own.
         redis: where the streams are; may come and go.
-        clock: for when a letter was set aside.
+        clock: for when letters were set aside and tried.
         metrics: counts.
         look_every_s: seconds between comparisons of positions with the ends of streams.
+        retry_look_every_s: seconds between looks for letters that are due.
+        chance: numbers from 0 to 1, for the jitter of retries.
     """
 
     def __init__(
@@ -104,6 +87,8 @@ class Consumer:
         clock: Callable[[], datetime],
         metrics: ConsumerMetrics,
         look_every_s: float = 2.0,
+        retry_look_every_s: float = 1.0,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._name = name
         self._types = types
@@ -111,10 +96,20 @@ class Consumer:
         self._database = database
         # The stubs type answers for every protocol and decoding at once.
         self._client: Any = redis
-        self._clock = clock
         self._metrics = metrics
         self._look_every_s = look_every_s
         self._offsets = Offsets(database, schema, name, f"{socket.gethostname()}:{os.getpid()}")
+        self._letters = Letters(database, name, clock, chance)
+        self._retries = Retries(
+            name=name,
+            letters=self._letters,
+            offsets=self._offsets,
+            effect=effect,
+            database=database,
+            held=lambda: self.held,
+            metrics=metrics,
+            look_every_s=retry_look_every_s,
+        )
         self._held: dict[int, Held] = {}
         # By partition, how often its stream was healed when our position was first past its end.
         self._doubts: dict[int, int] = {}
@@ -151,6 +146,7 @@ class Consumer:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._hold(), name=f"{self._name}.hold")
                 group.create_task(self._read(), name=f"{self._name}.read")
+                group.create_task(self._retries.run(), name=f"{self._name}.retry")
         finally:
             held, self._held = self.held, {}
             with suppress(*FAULTS):
@@ -294,7 +290,7 @@ class Consumer:
     ) -> list[DeadLetter]:
         """The effects of events of one tenant; those that were set aside instead."""
         named = [(event, *identify(event)) for event in events]
-        stuck = await self._offsets.stuck(
+        stuck = await self._letters.stuck(
             connection, events[0].tenant_id, {aggregate for _, _, aggregate in named}
         )
         letters: list[DeadLetter] = []
@@ -309,27 +305,24 @@ class Consumer:
             if error is not None:
                 attempts = 0 if aggregate in stuck else 1
                 letter = DeadLetter(event, event_id, aggregate, error, attempts)
-                await self._offsets.set_aside(connection, letter, self._clock())
+                await self._letters.set_aside(connection, letter)
                 letters.append(letter)
                 stuck.add(aggregate)
         return letters
 
     async def _poison(self, connection: Connection, event: StreamEvent) -> str | None:
         """Has the effect; what is wrong with the event, if it has none."""
-        try:
-            await self._effect(connection, event)
-        except Exception as error:
-            if _is_transient(error, connection):
-                raise
-            _log.exception(
-                "consumer.event_set_aside",
-                consumer=self._name,
-                cursor=str(event.cursor),
-                type=event.type,
-            )
-            await connection.execute("ROLLBACK TO SAVEPOINT effect")
-            return f"{type(error).__name__}: {error}"
-        return None
+        error = await poison(self._effect, connection, event)
+        if error is None:
+            return None
+        _log.error(
+            "consumer.event_set_aside",
+            consumer=self._name,
+            cursor=str(event.cursor),
+            type=event.type,
+            exc_info=error,
+        )
+        return described(error)
 
     def _count(self, events: Sequence[StreamEvent], letters: Sequence[DeadLetter]) -> None:
         aside = {letter.event.cursor for letter in letters}
@@ -382,12 +375,3 @@ class Consumer:
             self._lost(partition, held.epoch)
         else:
             self._moved(partition, replace(held, seq=seq))
-
-
-def _is_transient(error: Exception, connection: Connection) -> bool:
-    """Whether it says nothing about the event."""
-    # Time that ran out is an OSError, too.
-    if connection.is_closed() or isinstance(error, OSError | asyncpg.InternalClientError):
-        return True
-    sqlstate = getattr(error, "sqlstate", None)
-    return isinstance(sqlstate, str) and sqlstate.startswith(_TRANSIENT)

@@ -8,26 +8,35 @@ class ConsumerMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.events = Counter(
-            "consumer_events", "Events taken in.", ("consumer", "type"), registry=registry
+            "maitred_consumer_events", "Events taken in.", ("consumer", "type"), registry=registry
         )
         self.dead_letters = Counter(
-            "consumer_dead_letters",
+            "maitred_consumer_dead_letters",
             "Events set aside, with those that followed one.",
             ("consumer", "type"),
             registry=registry,
         )
         self.missed = Counter(
-            "consumer_events_missed",
+            "maitred_consumer_events_missed",
             "Events that were no longer kept when they would have been read.",
             ("consumer",),
             registry=registry,
         )
         self.lag = Gauge(
-            "consumer_lag_events",
+            "maitred_consumer_lag_events",
             "Events of a partition held that are in its stream and not taken in.",
             ("consumer", "partition"),
             registry=registry,
         )
         self.held = Gauge(
-            "consumer_partitions_held", "Partitions held now.", ("consumer",), registry=registry
+            "maitred_consumer_partitions_held",
+            "Partitions held now.",
+            ("consumer",),
+            registry=registry,
+        )
+        self.attempts = Counter(
+            "maitred_dead_letter_attempts",
+            "Attempts to take in events that were set aside, by outcome: resolved, failed.",
+            ("consumer", "outcome"),
+            registry=registry,
         )

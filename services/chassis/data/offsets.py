@@ -1,25 +1,15 @@
-"""How far a consumer has come in each partition, who may go on, and what it could not take in.
+"""How far a consumer has come in each partition, and who may go on.
 
 `consumer_partitions` holds no tenant's data: a partition is many tenants', and a row says no more
-than a number and who counts. So it has no tenant and no policy. `dead_letters` are events, hence
-each its tenant's, under the policy every such table has.
+than a number and who counts. So it has no tenant and no policy.
 """
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from uuid import UUID
 
 from services.chassis.data.leases import TERM_S
 from services.chassis.data.outbox import PARTITIONS
 from services.chassis.data.postgres import Connection, Database
-from services.chassis.data.streams import StreamEvent
-from services.chassis.data.tenancy import guarded
-
-# Until a letter is tried again for the first time.
-FIRST_ATTEMPT_AFTER = timedelta(seconds=60)
-_MOST_ERROR_CHARACTERS = 1000
 
 
 class LeaseLost(Exception):
@@ -34,27 +24,8 @@ class Held:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """An event that was set aside.
-
-    Attributes:
-        event: as the stream has it.
-        event_id: its CloudEvents id.
-        aggregate_id: its CloudEvents subject.
-        error: why, for people.
-        attempts: how often its effect was tried; 0 if it only follows one that failed.
-    """
-
-    event: StreamEvent
-    event_id: str
-    aggregate_id: str
-    error: str
-    attempts: int
-
-
 def consumer_tables(schema: str) -> str:
-    """SQL for a migration: the tables that the consumers of a schema need."""
+    """SQL for a migration: the table that the consumers of a schema need."""
     return f"""
 CREATE TABLE {schema}.consumer_partitions (
     consumer text NOT NULL,
@@ -68,46 +39,17 @@ CREATE TABLE {schema}.consumer_partitions (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE {schema}.consumer_partitions IS
     'Positions in streams of many tenants: nothing of any tenant, so no policy.';
-
-CREATE TABLE {schema}.dead_letters (
-    tenant_id uuid NOT NULL,
-    consumer text NOT NULL,
-    partition smallint NOT NULL,
-    seq bigint NOT NULL,
-    event_id text NOT NULL,
-    type text NOT NULL,
-    aggregate_id text NOT NULL,
-    principal_id text NOT NULL,
-    payload bytea NOT NULL,
-    error text NOT NULL,
-    -- 0 for those that only follow one that failed
-    attempts integer NOT NULL,
-    create_time timestamptz NOT NULL,
-    next_attempt_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, consumer, seq)
-);
-CREATE INDEX dead_letters_by_aggregate
-    ON {schema}.dead_letters (tenant_id, consumer, aggregate_id, seq);
-{guarded(f"{schema}.dead_letters")}"""
-
-
-def identify(event: StreamEvent) -> tuple[str, str]:
-    """The id and the aggregate of an event; its position where it does not say."""
-    try:
-        envelope = json.loads(event.payload)
-        return _storable(str(envelope["id"])), _storable(str(envelope["subject"]))
-    except (ValueError, KeyError, TypeError):
-        return str(event.cursor), str(event.cursor)
+"""
 
 
 class Offsets:
-    """The positions and dead letters of one consumer of one schema."""
+    """The positions of one consumer of one schema."""
 
     def __init__(self, database: Database, schema: str, consumer: str, holder: str) -> None:
         self._database = database
         self._consumer = consumer
         self._holder = holder
-        partitions, letters = f"{schema}.consumer_partitions", f"{schema}.dead_letters"
+        partitions = f"{schema}.consumer_partitions"
         self._prepare = (
             f"INSERT INTO {partitions} (consumer, partition)"
             f" SELECT $1, generate_series(0, {PARTITIONS - 1}) ON CONFLICT DO NOTHING"
@@ -145,16 +87,6 @@ class Offsets:
         self._advance = (
             f"UPDATE {partitions} SET seq = $5"  # noqa: S608
             " WHERE consumer = $1 AND partition = $2 AND epoch = $3 AND seq = $4"
-        )
-        self._stuck = (
-            f"SELECT DISTINCT aggregate_id FROM {letters}"  # noqa: S608
-            " WHERE tenant_id = $1 AND consumer = $2 AND aggregate_id = ANY ($3::text[])"
-        )
-        self._set_aside = (
-            f"INSERT INTO {letters}"  # noqa: S608
-            " (tenant_id, consumer, partition, seq, event_id, type, aggregate_id, principal_id,"
-            " payload, error, attempts, create_time, next_attempt_at)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
         )
 
     async def prepare(self) -> None:
@@ -210,35 +142,3 @@ class Offsets:
         """As `advance`, where no effect goes with it."""
         async with self._database.connection() as connection:
             await self.advance(connection, partition, held, seq)
-
-    async def stuck(
-        self, connection: Connection, tenant_id: UUID, aggregate_ids: Collection[str]
-    ) -> set[str]:
-        """Those of a tenant's aggregates of which an event was set aside."""
-        rows = await connection.fetch(self._stuck, tenant_id, self._consumer, [*aggregate_ids])
-        return {row["aggregate_id"] for row in rows}
-
-    async def set_aside(self, connection: Connection, letter: DeadLetter, now: datetime) -> None:
-        """Keeps an event that was not taken in."""
-        event = letter.event
-        await connection.execute(
-            self._set_aside,
-            event.tenant_id,
-            self._consumer,
-            event.cursor.partition,
-            event.cursor.seq,
-            letter.event_id,
-            event.type,
-            letter.aggregate_id,
-            event.principal_id,
-            event.payload,
-            _storable(letter.error[:_MOST_ERROR_CHARACTERS]),
-            letter.attempts,
-            now,
-            now + FIRST_ATTEMPT_AFTER,
-        )
-
-
-def _storable(text: str) -> str:
-    """A text less what JSON can say and no column holds: NUL, and halves of surrogates."""
-    return text.replace("\0", "").encode(errors="replace").decode()

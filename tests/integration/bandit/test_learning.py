@@ -63,7 +63,7 @@ async def test_events_of_no_decision_are_left_and_hold_up_nothing(
         await streams.rate(tenant_id, decision_id, 1.0)
     await streams.rate(tenant_id, ours.decision_id, 1.0)
     await rewarded(client, tenant_id, ours.decision_id, 1.0)
-    assert await sees.fetchval("SELECT count(*) FROM bandit.dead_letters") == 0
+    assert await sees.fetchval("SELECT count(*) FROM events.dead_letters") == 0
     assert not (await client.get(manager(neighbour), theirs.decision_id)).rewards
 
 

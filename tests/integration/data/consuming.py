@@ -131,7 +131,11 @@ class Bench:
 
     async def letters(self) -> list[tuple[int, int, str]]:
         """Number, attempts and error of each dead letter."""
-        rows = await self.rows("dead_letters", "seq, attempts, error", "seq")
+        async with self.admin.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT seq, attempts, error FROM events.dead_letters"
+                " WHERE status = 'waiting' ORDER BY number"
+            )
         return [(row["seq"], row["attempts"], row["error"]) for row in rows]
 
     async def position(self) -> int:
@@ -206,7 +210,9 @@ async def opened(database: MigratedDatabase, redis_url: str) -> AsyncIterator[Be
     ):
         await client.flushall()
         async with admin.connection() as connection:
-            await connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; {TABLES}")
+            await connection.execute(
+                f"DELETE FROM events.dead_letters; DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; {TABLES}"
+            )
         bench = Bench(client, service, admin)
         await bench.healed()
         yield bench

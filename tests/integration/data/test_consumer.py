@@ -38,7 +38,7 @@ async def test_every_event_has_its_effect_once_and_in_order(bench: Bench) -> Non
         await bench.publish(*events(range(301, 311)))
         await bench.until_at(310)
     assert await bench.effects() == list(range(1, 311))
-    assert bench.counted("consumer_events_total", type="maitred.order.v1") == 310
+    assert bench.counted("maitred_consumer_events_total", type="maitred.order.v1") == 310
 
 
 async def test_events_of_several_tenants_reach_their_tenants_rows(bench: Bench) -> None:
@@ -73,7 +73,7 @@ async def test_a_new_consumer_begins_with_what_the_stream_still_has(bench: Bench
     async with bench.consuming():
         await bench.until_at(5)
     assert await bench.effects() == [4, 5]
-    assert bench.counted("consumer_events_missed_total") == 0
+    assert bench.counted("maitred_consumer_events_missed_total") == 0
 
 
 async def test_events_trimmed_unread_are_counted_as_missed(bench: Bench) -> None:
@@ -85,7 +85,7 @@ async def test_events_trimmed_unread_are_counted_as_missed(bench: Bench) -> None
     async with bench.consuming():
         await bench.until_at(4)
     assert await bench.effects() == [1, 4]
-    assert bench.counted("consumer_events_missed_total") == 2
+    assert bench.counted("maitred_consumer_events_missed_total") == 2
 
 
 async def test_a_stream_trimmed_to_its_end_is_passed_over(bench: Bench) -> None:
@@ -97,7 +97,7 @@ async def test_a_stream_trimmed_to_its_end_is_passed_over(bench: Bench) -> None:
     async with bench.consuming():
         await bench.until_at(3)
     assert await bench.effects() == [1]
-    assert bench.counted("consumer_events_missed_total") == 2
+    assert bench.counted("maitred_consumer_events_missed_total") == 2
 
 
 async def test_a_wiped_and_refilled_redis_neither_loses_nor_doubles(bench: Bench) -> None:
@@ -167,7 +167,7 @@ async def test_an_event_nobody_can_take_in_is_set_aside_with_those_of_its_aggreg
     assert await bench.effects() == [1, 3, 5, 7, 8]
     follows = "an earlier event of the same aggregate was set aside"
     assert await bench.letters() == [(2, 1, "KeyError: 'cart'"), (4, 0, follows), (6, 0, follows)]
-    assert bench.counted("consumer_dead_letters_total", type="maitred.order.v1") == 3
+    assert bench.counted("maitred_consumer_dead_letters_total", type="maitred.order.v1") == 3
 
 
 async def test_what_no_column_holds_is_set_aside_without_it(bench: Bench) -> None:

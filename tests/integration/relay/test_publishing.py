@@ -158,7 +158,7 @@ async def test_with_redis_down_the_outbox_drains_and_the_streams_catch_up(
             await bench.write_many(5)
 
             async def tail_is(count: int) -> bool:
-                return metrics.get_sample_value("relay_events_unpublished") == count
+                return metrics.get_sample_value("maitred_events_unpublished") == count
 
             async def drained() -> bool:
                 return await bench.waiting() == 0

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from services.orders.catalog.model import Catalog
+from services.orders.hours import Hours
 from services.orders.promotions.promotion import (
     Bundle,
     HappyHour,
-    Hours,
     Promotion,
     Scope,
     Stacking,

@@ -12,6 +12,7 @@ from services.chassis.rpc.errors import (
     invalid,
     not_found,
 )
+from services.orders.hours import Hours
 from services.orders.promotions.checking import InvalidPromotion, PromotionProblem
 from services.orders.promotions.promotion import (
     Amount,
@@ -19,7 +20,6 @@ from services.orders.promotions.promotion import (
     BundlePart,
     Code,
     HappyHour,
-    Hours,
     Percentage,
     Promotion,
     Scope,

@@ -4,10 +4,10 @@ Amounts are integers in the minor unit of the catalog's currency; days and hours
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from enum import Enum
 
-ONE_DAY = timedelta(days=1)
+from services.orders.hours import Hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +59,6 @@ class Bundle:
     parts: tuple[BundlePart, ...]
     price: int | None = None
     amount_off: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """Hours of a day, from `start` to before `end`.
-
-    `weekdays` count from Monday, 1; none named means every day. Hours that end before they begin
-    go on past midnight and belong to the day they began.
-    """
-
-    start: time
-    end: time
-    weekdays: frozenset[int] = frozenset()
-
-    def begun_on(self, local: datetime) -> date | None:
-        """The day on which they began, if they are on at this local time."""
-        clock, day = local.time(), local.date()
-        if self.start < self.end:
-            begun = day if self.start <= clock < self.end else None
-        elif clock >= self.start:
-            begun = day
-        else:
-            begun = day - ONE_DAY if clock < self.end else None
-        if begun is None or (self.weekdays and begun.isoweekday() not in self.weekdays):
-            return None
-        return begun
 
 
 @dataclass(frozen=True, slots=True)

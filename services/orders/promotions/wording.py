@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 
+from services.orders.hours import Hours, day, join
 from services.orders.promotions.bill import Bill, Item
 from services.orders.promotions.bundles import Sets
 from services.orders.promotions.promotion import (
     Amount,
     Bundle,
-    Hours,
     Percentage,
     Promotion,
     Stacking,
@@ -22,7 +22,6 @@ _BESIDE = {
     Stacking.STACKS: ", on top of other offers",
     Stacking.EXCLUSIVE: ", in place of all other offers",
 }
-_DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
 def line_reason(promotion: Promotion, off: Percentage | Amount, item: Item, currency: str) -> str:
@@ -47,7 +46,7 @@ def bundle_reason(promotion: Promotion, bundle: Bundle, sets: Sets, bill: Bill) 
     counted = Counter[str]()
     for item in bill.items:
         counted[item.name] += sets.units.get(item.line_id, 0)
-    things = _join([f"{number} × {name}" for name, number in counted.items() if number])
+    things = join([f"{number} × {name}" for name, number in counted.items() if number])
     if bundle.price is not None:
         what = f"{things} together for {money(bundle.price * sets.times, bill.currency)}"
     else:
@@ -64,9 +63,9 @@ def not_now(
     code: str, first_day: date | None, last_day: date | None, hours: Sequence[Hours]
 ) -> str:
     """Say when a code is valid."""
-    since = f" from {_day(first_day)}" if first_day else ""
-    until = f" until {_day(last_day)}" if last_day else ""
-    during = f" {_all_hours(hours)}" if hours else ""
+    since = f" from {day(first_day)}" if first_day else ""
+    until = f" until {day(last_day)}" if last_day else ""
+    during = f" {join([str(one) for one in hours])}" if hours else ""
     return f"The code {code} is only valid{since}{until}{during}."
 
 
@@ -92,7 +91,7 @@ def nothing_for(code: str) -> str:
 
 def outdone(code: str, names: Sequence[str]) -> str:
     """Say which promotions a code adds nothing to."""
-    return f"The code {code} adds nothing to {_join(names)}."
+    return f"The code {code} adds nothing to {join(names)}."
 
 
 def too_many(code: str, most: int) -> str:
@@ -110,7 +109,7 @@ def money(minor: int, currency: str) -> str:
 
 
 def _conditions(promotion: Promotion, currency: str) -> str:
-    said = f", {_all_hours(promotion.hours)}" if promotion.hours else ""
+    said = f", {join([str(one) for one in promotion.hours])}" if promotion.hours else ""
     if promotion.code:
         said += f" with the code {promotion.code}"
     if promotion.minimum_subtotal:
@@ -124,23 +123,3 @@ def _conditions(promotion: Promotion, currency: str) -> str:
 
 def _times(number: int) -> str:
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
-
-
-def _all_hours(hours: Sequence[Hours]) -> str:
-    return _join([_hours(one) for one in hours])
-
-
-def _hours(hours: Hours) -> str:
-    days = _join([_DAYS[day - 1] for day in sorted(hours.weekdays)])
-    on = f" on {days}" if 0 < len(hours.weekdays) < len(_DAYS) else ""
-    return f"{hours.start:%H:%M} to {hours.end:%H:%M}{on}"
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
-
-
-def _join(names: Sequence[str]) -> str:
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"

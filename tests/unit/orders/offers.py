@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, time
 
+from services.orders.hours import Hours
 from services.orders.promotions.bill import Bill, Item
 from services.orders.promotions.promotion import (
     Amount,
@@ -9,7 +10,6 @@ from services.orders.promotions.promotion import (
     BundlePart,
     Code,
     HappyHour,
-    Hours,
     Percentage,
     Promotion,
     Scope,

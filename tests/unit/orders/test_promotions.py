@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime, time
 import pytest
 from maitred.orders.v1 import promotion_pb2
 
+from services.orders.hours import Hours
 from services.orders.promotions.checking import MOST_PROMOTIONS, InvalidPromotion, check
 from services.orders.promotions.convert import to_promotion
 from services.orders.promotions.promotion import (
     Bundle,
     BundlePart,
     HappyHour,
-    Hours,
     Percentage,
     Promotion,
     Scope,

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, time
 
 from services.orders.carts.operations import ClearCart, apply
 from services.orders.carts.pricing import PricedCart, price
+from services.orders.hours import Hours
 from services.orders.promotions.customer import Customer
 from services.orders.promotions.discount import CodeProblem
-from services.orders.promotions.promotion import Code, Hours, Percentage, Promotion, Scope
+from services.orders.promotions.promotion import Code, Percentage, Promotion, Scope
 from services.orders.promotions.redeeming import MOST_CODES, Redeemed, redeem
 from tests.unit.orders.menus import CATALOG, cart, line
 from tests.unit.orders.offers import FOOD, HAPPY, NOON, TENTH_OFF_FOOD, WATER, WELCOME

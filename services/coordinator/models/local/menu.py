@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 
@@ -21,6 +22,8 @@ _SMALL = frozenset(
 _CLOSE = 84.0
 _FAIRLY_CLOSE = 75.0
 _SHORT = 3
+# The names of some menus; each is compared with every question.
+_MOST_NAMES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,22 @@ class Found:
         return bool(self.items or self.all_values or self.groups or self.categories)
 
 
+class _Asked(dict[str, bool]):
+    """The words of a question; by a word of the menu, whether it was said, be it misspelt."""
+
+    def __init__(self, said: Iterable[str]) -> None:
+        super().__init__()
+        self.words = frozenset(said)
+
+    def __missing__(self, word: str) -> bool:
+        self[word] = is_said = any(_alike(word, said) for said in self.words)
+        return is_said
+
+
 def find(question: str, menu: MenuView) -> Found:
     """Return the products, options, groups and categories a question names."""
-    asked = [stem(w) for w in words(question) if w not in _SMALL]
-    if not asked:
+    asked = _Asked(stem(w) for w in words(question) if w not in _SMALL)
+    if not asked.words:
         return Found()
     named = _named_items(asked, menu)
     groups = tuple(
@@ -65,7 +80,7 @@ def find(question: str, menu: MenuView) -> Found:
     if named:
         beside = not _all_said(named, asked)
         return Found(named, exact if beside else (), near if beside else (), groups, categories)
-    loose = tuple(i for i in menu.items if set(asked) & _item_words(i))
+    loose = tuple(i for i in menu.items if asked.words & _item_words(i))
     return Found(loose, exact, near, groups, categories, is_loose=True)
 
 
@@ -92,9 +107,10 @@ def _is_misspelt(said: str, word: str) -> bool:
 
 def values_of(item: Item, question: str, menu: MenuView) -> tuple[Value, ...]:
     """Return the options and extras of a product that a question names beside it."""
-    asked = [stem(word) for word in words(question)]
-    name = max((n for n in _names_of(item) if _within(n, asked)), key=len, default=())
-    asked = [word for word in asked if word not in name]
+    said = [stem(word) for word in words(question)]
+    asked = _Asked(said)
+    name = _longest_said(item, asked)
+    asked = _Asked(word for word in said if word not in name)
     pool = [
         *(o for g in menu.groups if g.id in item.group_ids for o in g.options),
         *(a for a in menu.add_ons if a.id in item.add_on_ids),
@@ -103,51 +119,46 @@ def values_of(item: Item, question: str, menu: MenuView) -> tuple[Value, ...]:
     return exact or (near if len(near) == 1 else ())
 
 
-def _named_items(asked: list[str], menu: MenuView) -> tuple[Item, ...]:
+def _named_items(asked: _Asked, menu: MenuView) -> tuple[Item, ...]:
     """Items whose whole name was said; the longest names win over names inside them."""
-    found = [
-        (item, max((n for n in _names_of(item) if _within(n, asked)), key=len, default=()))
-        for item in menu.items
-    ]
+    found = [(item, _longest_said(item, asked)) for item in menu.items]
     hits = [(item, name) for item, name in found if name]
     return tuple(
         item for item, name in hits if not any(set(name) < set(other) for _, other in hits)
     )
 
 
-def _values(asked: list[str], menu: MenuView) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
+def _values(asked: _Asked, menu: MenuView) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
     pool = [*(o for g in (*menu.groups, *menu.choices) for o in g.options), *menu.add_ons]
     return _named_values(asked, pool)
 
 
 def _named_values(
-    asked: list[str], pool: Sequence[Value]
+    asked: _Asked, pool: Sequence[Value]
 ) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
     """Options and add-ons named in full, the longest names only; else those sharing a word."""
-    hits = [
-        (value, max((n for n in _value_names(value) if _within(n, asked)), key=len, default=()))
-        for value in pool
-    ]
-    said = [set(name) for _, name in hits]
+    hits = [(value, _longest_said(value, asked)) for value in pool]
+    said = [set(name) for _, name in hits if name]
     exact = _distinct(
         v for v, name in hits if name and not any(set(name) < other for other in said)
     )
     if exact:
         return exact, ()
-    return (), _distinct(v for v in pool if set(asked) & set(_stems(v.name)))
+    return (), _distinct(v for v in pool if not asked.words.isdisjoint(_stems(v.name)))
 
 
-def _value_names(value: Value) -> list[tuple[str, ...]]:
-    return [_stems(name) for name in (value.name, *value.synonyms)]
+def _longest_said(thing: Item | Value, asked: _Asked) -> tuple[str, ...]:
+    """The longest of a thing's names that is in the question, empty if none is."""
+    return max((n for n in _names_of(thing) if _within(n, asked)), key=len, default=())
 
 
 def _distinct(values: Iterable[Value]) -> tuple[Value, ...]:
     return tuple({value.name: value for value in values}.values())
 
 
-def _all_said(items: Iterable[Item], asked: list[str]) -> bool:
+def _all_said(items: Iterable[Item], asked: _Asked) -> bool:
     said = {w for item in items for name in _names_of(item) for w in name}
-    return all(w in said for w in asked)
+    return said.issuperset(asked.words)
 
 
 def _item_words(item: Item) -> set[str]:
@@ -155,16 +166,16 @@ def _item_words(item: Item) -> set[str]:
     return {stem for text in texts for stem in _stems(text)}
 
 
-def _names_of(item: Item) -> list[tuple[str, ...]]:
-    return [_stems(name) for name in (item.name, *item.synonyms)]
+def _names_of(thing: Item | Value) -> Iterable[tuple[str, ...]]:
+    return map(_stems, (thing.name, *thing.synonyms))
 
 
-def _names_any(names: Iterable[str], asked: list[str]) -> bool:
+def _names_any(names: Iterable[str], asked: _Asked) -> bool:
     return any(_within(_stems(name), asked) for name in names)
 
 
-def _within(name: tuple[str, ...], asked: list[str]) -> bool:
-    return bool(name) and all(any(_alike(word, said) for said in asked) for word in name)
+def _within(name: tuple[str, ...], asked: _Asked) -> bool:
+    return bool(name) and all(map(asked.__getitem__, name))
 
 
 def _alike(word: str, said: str) -> bool:
@@ -173,5 +184,6 @@ def _alike(word: str, said: str) -> bool:
     )
 
 
+@lru_cache(_MOST_NAMES)
 def _stems(text: str) -> tuple[str, ...]:
     return tuple(stem(w) for w in words(text) if w not in _SMALL)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from functools import lru_cache
 
 from services.coordinator.models.local.memory import of_document, to_document
 from services.coordinator.models.local.policy import Call, Setting, ToolAnswer, next_step
@@ -17,6 +18,10 @@ from services.coordinator.models.port import (
     UsageDelta,
 )
 
+_MENU = "retrieve_menu"
+# As many tenants' as are talked of at a time.
+_MOST_MENUS = 32
+
 
 class LocalModel:
     """`maitred-local`: deterministic, in-process, free."""
@@ -24,9 +29,13 @@ class LocalModel:
     name = "maitred-local"
     provider = "maitred"
 
+    def __init__(self) -> None:
+        # A menu is told again and again, and takes long to read.
+        self._menu = lru_cache(_MOST_MENUS)(_answer)
+
     async def complete(self, request: ModelRequest) -> AsyncIterator[Delta]:
         """Stream one completion: words of an answer, or one tool call."""
-        text, answers = _this_turn(request.messages)
+        text, answers = self._this_turn(request.messages)
         setting = Setting(frozenset(offer.name for offer in request.tools), request.behaviour)
         step = next_step(text, answers, of_document(request.memory), setting)
         read = sum(len(message.content.split()) for message in request.messages)
@@ -40,12 +49,15 @@ class LocalModel:
         yield MemoryDelta(to_document(step.memory))
         yield UsageDelta(read, len(step.text.split()))
 
+    def _this_turn(self, messages: tuple[Message, ...]) -> tuple[str, tuple[ToolAnswer, ...]]:
+        last = max(i for i, message in enumerate(messages) if message.role is MessageRole.USER)
+        answers = tuple(
+            (self._menu if message.name == _MENU else _answer)(message.name, message.content)
+            for message in messages[last + 1 :]
+            if message.role is MessageRole.TOOL
+        )
+        return messages[last].content, answers
 
-def _this_turn(messages: tuple[Message, ...]) -> tuple[str, tuple[ToolAnswer, ...]]:
-    last = max(i for i, message in enumerate(messages) if message.role is MessageRole.USER)
-    answers = tuple(
-        ToolAnswer(message.name, json.loads(message.content))
-        for message in messages[last + 1 :]
-        if message.role is MessageRole.TOOL
-    )
-    return messages[last].content, answers
+
+def _answer(tool: str, content: str) -> ToolAnswer:
+    return ToolAnswer(tool, json.loads(content))

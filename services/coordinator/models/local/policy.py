@@ -8,6 +8,7 @@ before the read-back and asks nothing: a yes is never taken for more than what w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from services.coordinator.agents.profile import Behaviour, Grounding, Verbosity
@@ -22,6 +23,8 @@ from services.coordinator.models.local.passages import passages_of, quoted
 from services.coordinator.models.local.pointing import POINTING, in_context
 from services.coordinator.models.local.troubles import troubles as told_troubles
 from services.coordinator.models.local.views import (
+    NO_MENU,
+    MenuView,
     Promotions,
     UpdateView,
     menu_of,
@@ -34,12 +37,17 @@ from services.coordinator.models.local.wording import words
 _BRIEFLY, _CHATTILY, _AT_LENGTH = 1, 2, 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolAnswer:
-    """What a tool called in this turn answered."""
+    """What a tool called in this turn answered. It has no slots: what was read of it is kept."""
 
     name: str
     content: Mapping[str, Any]
+
+    @cached_property
+    def menu(self) -> MenuView:
+        """The menu it tells."""
+        return menu_of(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,7 @@ class _Turn:
     reading: Reading
     named: Named
     done: Mapping[str, Mapping[str, Any]]
+    menu: MenuView
     memory: Memory
     setting: Setting
     first: Call | None = None
@@ -124,7 +133,7 @@ def next_step(
     subject = (update.spoken_of if update and update.changed else "") or memory.subject
     told = Answer("")
     if turn.reading.question:
-        told = answer(turn.reading.question, menu_of(turn.done["retrieve_menu"]), subject)
+        told = answer(turn.reading.question, turn.menu, subject)
     query = _to_look_up(turn, told, update)
     if query and turn.may_call("search_knowledge_base"):
         return Call("search_knowledge_base", {"query": query})
@@ -133,6 +142,7 @@ def next_step(
 
 def _begun(text: str, answers: Sequence[ToolAnswer], memory: Memory, setting: Setting) -> _Turn:
     done = {given.name: given.content for given in answers}
+    menu = next((given.menu for given in answers if given.name == "retrieve_menu"), NO_MENU)
     named = codes_in(text) if "apply_promos" in setting.tools else Named((), text)
     order = taken(named.rest, memory.suggested)
     if (named.codes or named.drops) and not named.rest:
@@ -146,7 +156,7 @@ def _begun(text: str, answers: Sequence[ToolAnswer], memory: Memory, setting: Se
         is_asked = memory.asked is Asked.APPROVAL and not named.codes
         reading = _in_talk(read_act(named.rest, is_asked, memory.read_back), memory)
     wish = order or in_context(named.rest, memory)
-    return _Turn(text, wish, reading, named, done, memory, setting)
+    return _Turn(text, wish, reading, named, done, menu, memory, setting)
 
 
 def _with_bare_code(turn: _Turn) -> _Turn:
@@ -165,7 +175,7 @@ def _settled(turn: _Turn) -> _Turn:
         return turn
     if "retrieve_menu" not in turn.done:
         return replace(turn, first=Call("retrieve_menu", {"query": ""}))
-    if names_anything(question, menu_of(turn.done["retrieve_menu"])):
+    if names_anything(question, turn.menu):
         return turn
     if turn.may_call("search_knowledge_base"):
         return replace(turn, first=Call("search_knowledge_base", {"query": question}))

@@ -71,6 +71,9 @@ class MenuView:
         return any(item.price_minor for item in self.items)
 
 
+NO_MENU = MenuView("", (), (), (), ())
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Words that fit several things, and their names."""

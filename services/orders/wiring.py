@@ -24,6 +24,9 @@ from services.orders.promotions.store import PromotionStore
 from services.orders.quotes.service import QuoteService
 from services.orders.quotes.store import DELETE_EXPIRED as DELETE_EXPIRED_QUOTES
 from services.orders.quotes.store import QuoteStore
+from services.orders.transfers.service import CatalogTransferService
+from services.orders.transfers.store import DELETE_OLD as DELETE_OLD_TRANSFERS
+from services.orders.transfers.store import TransferStore
 
 
 async def build(config: OrdersConfig, resources: Resources) -> Component:
@@ -40,7 +43,8 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
         await check_schema(connection, SCHEMA)
     ids = IdFactory(clock, resources.random.randbytes)
     tokens = PageTokens(config.page_token_key)
-    expiry = Expiry(database, clock, (delete_expired_keys("orders"), DELETE_EXPIRED_QUOTES))
+    expired = (delete_expired_keys("orders"), DELETE_EXPIRED_QUOTES, DELETE_OLD_TRANSFERS)
+    expiry = Expiry(database, clock, expired)
     keys = IdempotencyKeys(database, "orders", expiry.served)
     notifier = OutboxNotifier(config.database_url)
     catalogs = CatalogStore(database, keys, decode)
@@ -60,6 +64,7 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
             timedelta(seconds=config.quote_lifetime_s),
         ),
         OrderService(OrderStore(database, keys, notifier), ids, clock, tokens),
+        CatalogTransferService(TransferStore(database), keys, ids, clock, tokens),
     )
     return Component(
         name="orders",

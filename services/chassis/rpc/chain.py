@@ -231,6 +231,7 @@ class _Passage:
             "request_id": self._request_id,
         }
         if failure.code is grpc.StatusCode.INTERNAL:
+            self._method.metrics.broke(error)
             _log.error("rpc_failed", **told, exc_info=error)
         elif failure.code in _OUR_TROUBLE:
             _log.warning("rpc_failed", **told, metadata=dict(failure.metadata))
@@ -247,7 +248,7 @@ _OUR_TROUBLE = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_
 def invalid_fields(violations: list[protovalidate.Violation]) -> Failure:
     """INVALID_ARGUMENT of what protovalidate found, a problem for each violation."""
     problems = [
-        FieldProblem(_path(violation.proto), violation.proto.message) for violation in violations
+        FieldProblem(field_path(violation), violation.proto.message) for violation in violations
     ]
     named = dict.fromkeys(problem.field for problem in problems if problem.field)
     return invalid(
@@ -258,9 +259,10 @@ def invalid_fields(violations: list[protovalidate.Violation]) -> Failure:
     )
 
 
-def _path(violation: protovalidate.ViolationPb) -> str:
+def field_path(violation: protovalidate.Violation) -> str:
+    """Where a violation is, such as `products[3].name`; empty for all of the message."""
     path = ""
-    for element in violation.field.elements if violation.field else ():
+    for element in violation.proto.field.elements if violation.proto.field else ():
         path += f".{element.field_name}" if path else element.field_name
         if element.subscript is not None:
             path += f"[{element.subscript.value}]"

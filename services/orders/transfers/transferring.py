@@ -1,0 +1,83 @@
+"""The job that carries a transfer out."""
+
+import struct
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from services.chassis.data.idempotency import Scope
+from services.chassis.data.jobs import JobContext
+from services.orders.catalog.store import CatalogStore
+from services.orders.transfers.convert import Content, read_content, write_content
+from services.orders.transfers.store import TransferStore
+from services.orders.transfers.transfer import Counts, Transfer, Unreadable
+
+
+class Transferring:
+    """Takes catalogs in and gives them out, in a process of its own where that takes long.
+
+    A job that runs again finds its transfer where it was left: the catalog is replaced once for
+    the transfer's id, and an end once written stays.
+    """
+
+    def __init__(
+        self, store: TransferStore, catalogs: CatalogStore, clock: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._catalogs = catalogs
+        self._clock = clock
+
+    async def run(self, job: JobContext) -> None:
+        """The transfer that `transfer_id` of the job's arguments names."""
+        transfer_id = UUID(str(job.args["transfer_id"]))
+        transfer = await self._store.get(job.tenant_id, transfer_id)
+        if transfer is None or transfer.end_time is not None:
+            return
+        await self._store.tell(job.tenant_id, transfer_id, 0, 0)
+        if transfer.is_import:
+            await self._take_in(job, transfer)
+        else:
+            await self._give_out(job, transfer)
+
+    async def _take_in(self, job: JobContext, transfer: Transfer) -> None:
+        tenant_id, transfer_id = job.tenant_id, transfer.transfer_id
+        text = await self._store.content(tenant_id, transfer_id)
+        edition = await self._catalogs.current(tenant_id)
+        try:
+            content: Content = await job.compute(
+                read_content, transfer.format, transfer.mode, text, edition.document
+            )
+        except Unreadable as unreadable:
+            await self._store.fail(tenant_id, transfer_id, unreadable.problems, self._clock())
+            return
+        await self._store.tell(tenant_id, transfer_id, 0, content.products)
+        await job.progress(0, content.products)
+        counts = content.counts
+        if not transfer.is_dry_run:
+            scope = Scope(tenant_id, transfer.asked_by, "ImportCatalog.job", transfer_id.hex)
+            answer = await self._catalogs.replace(
+                scope, b"", content.document, _packed(counts), self._clock()
+            )
+            # A run before this one may have changed the catalog, and died.
+            counts = _unpacked(answer.body)
+        await self._store.finish_import(
+            tenant_id, transfer_id, content.products, counts, self._clock()
+        )
+        await job.progress(content.products, content.products)
+
+    async def _give_out(self, job: JobContext, transfer: Transfer) -> None:
+        edition = await self._catalogs.current(job.tenant_id)
+        text = await job.compute(write_content, transfer.format, edition.document)
+        products = len(edition.catalog.products)
+        await self._store.finish_export(
+            job.tenant_id, transfer.transfer_id, products, text, self._clock()
+        )
+        await job.progress(products, products)
+
+
+def _packed(counts: Counts) -> bytes:
+    return struct.pack("!3I", counts.added, counts.changed, counts.removed)
+
+
+def _unpacked(body: bytes) -> Counts:
+    return Counts(*struct.unpack("!3I", body))

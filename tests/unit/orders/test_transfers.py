@@ -1,0 +1,160 @@
+"""Catalogs as text: what is read, what is refused and where, what comes back as it went."""
+
+import pytest
+from google.protobuf import json_format
+from hypothesis import given
+from hypothesis import strategies as st
+from maitred.orders.v1 import catalog_pb2
+
+from services.orders.transfers.convert import read_content, write_content
+from services.orders.transfers.tabular import COLUMNS, Value, read_rows, read_table, write_table
+from services.orders.transfers.transfer import Counts, Format, Mode, Unreadable
+
+MENU = catalog_pb2.Catalog(
+    currency_code="EUR",
+    products=[
+        catalog_pb2.Product(
+            product_id="latte",
+            name="Latte",
+            category="Coffee",
+            price_minor=380,
+            synonyms=["white coffee", "milk | coffee"],
+            allergens=["milk"],
+            option_group_ids=["size"],
+            attributes={"size": "12 oz"},
+        ),
+        catalog_pb2.Product(product_id="water", name="Water", price_minor=0),
+    ],
+    option_groups=[
+        catalog_pb2.OptionGroup(
+            option_group_id="size",
+            name="Size",
+            kind=catalog_pb2.OPTION_GROUP_KIND_ONE,
+            options=[catalog_pb2.Option(option_id="large", name="Large", price_delta_minor=60)],
+        )
+    ],
+)
+STORED = MENU.SerializeToString()
+
+
+def read(text: str, mode: Mode = Mode.MERGE, form: Format = Format.CSV) -> catalog_pb2.Catalog:
+    return catalog_pb2.Catalog.FromString(read_content(form, mode, text, STORED).document)
+
+
+def problems(
+    text: str, form: Format = Format.CSV, mode: Mode = Mode.MERGE
+) -> list[tuple[int, str]]:
+    with pytest.raises(Unreadable) as refused:
+        read_content(form, mode, text, STORED)
+    return [(problem.line, problem.column) for problem in refused.value.problems]
+
+
+@pytest.mark.parametrize("form", Format)
+def test_what_goes_out_comes_in_as_it_was(form: Format) -> None:
+    content = read_content(form, Mode.REPLACE, write_content(form, STORED), STORED)
+    assert catalog_pb2.Catalog.FromString(content.document) == MENU
+    assert (content.products, content.counts) == (2, Counts())
+
+
+def test_a_merge_changes_what_is_named_and_leaves_the_rest() -> None:
+    text = "product_id,price_minor\nlatte,400\n"
+    latte, water = read(text).products
+    assert (latte.price_minor, latte.name, list(latte.allergens)) == (400, "Latte", ["milk"])
+    assert water == MENU.products[1]
+    assert read_content(Format.CSV, Mode.MERGE, text, STORED).counts == Counts(changed=1)
+
+
+def test_a_replacement_is_all_there_is() -> None:
+    text = "product_id,name,price_minor,tax_rate_basis_points\ntea,Tea,250,700\n"
+    (tea,) = read(text, Mode.REPLACE).products
+    assert (tea.product_id, tea.tax_rate_basis_points) == ("tea", 700)
+    assert read(text, Mode.REPLACE).option_groups == MENU.option_groups
+    found = read_content(Format.CSV, Mode.REPLACE, text, STORED).counts
+    assert found == Counts(added=1, removed=2)
+
+
+def test_an_empty_cell_empties_and_a_column_left_out_does_not() -> None:
+    emptied = read("product_id,allergens,attributes\nlatte,,\n").products[0]
+    assert not emptied.allergens
+    assert not emptied.attributes
+    assert emptied.synonyms == MENU.products[0].synonyms
+
+
+def test_every_fault_is_named_with_its_line() -> None:
+    text = (
+        "product_id,name,price_minor,unavailable\n"
+        'latte,"Latte\nmacchiato",380,perhaps\n'
+        "tea,Tea,2.50,true\n"
+        "tea,Tea,250,true\n"
+        "Bad Id,X,1,\n"
+        "few,cells\n"
+    )
+    assert problems(text) == [
+        (2, "unavailable"),
+        (4, "price_minor"),
+        (4, "price_minor"),
+        (5, "product_id"),
+        (6, "product_id"),
+        (7, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\n\n", "name\nTea\n", "product_id,colour\ntea,red\n", "product_id,product_id\na,b\n",
+     'product_id\n"tea\n'],
+)  # fmt: skip
+def test_what_is_no_table_of_products_is_refused(text: str) -> None:
+    assert problems(text)
+
+
+def test_a_new_product_needs_a_name_and_a_price() -> None:
+    assert problems("product_id,category\ntea,Tea\n") == [(2, "price_minor"), (2, "name")]
+
+
+def test_a_catalog_that_would_contradict_itself_is_refused() -> None:
+    assert problems("product_id,option_group_ids\nlatte,milk\n") == [(0, "")]
+    assert problems("{", Format.JSON) == [(0, "")]
+    assert problems('{"products": [{"product_id": "tea"}]}', Format.JSON) == [(0, "")]
+
+
+def test_a_merge_of_json_adds_and_changes_by_id() -> None:
+    given = catalog_pb2.Catalog(
+        time_zone="Europe/Berlin",
+        products=[catalog_pb2.Product(product_id="water", name="Still water", price_minor=200)],
+        add_ons=[catalog_pb2.AddOn(add_on_id="lemon", name="Lemon")],
+    )
+    merged = read(json_format.MessageToJson(given), form=Format.JSON)
+    assert [product.name for product in merged.products] == ["Latte", "Still water"]
+    assert (merged.currency_code, merged.time_zone) == ("EUR", "Europe/Berlin")
+    assert len(merged.option_groups) == len(merged.add_ons) == 1
+
+
+def test_what_we_alone_say_is_not_taken_in() -> None:
+    text = json_format.MessageToJson(MENU).replace(
+        '"name": "Water"', '"name": "Water", "stockCount": "3"'
+    )
+    assert "stockCount" in text
+    assert not read(text, Mode.REPLACE, Format.JSON).products[1].HasField("stock_count")
+
+
+WORDS = st.text(
+    st.characters(codec="utf-8", exclude_characters="\r\n\0", exclude_categories=["Z", "C"]),
+    min_size=1,
+)
+
+
+@given(
+    WORDS, st.lists(WORDS).map(tuple), st.dictionaries(WORDS.filter(lambda w: "=" not in w), WORDS)
+)
+def test_any_text_survives_the_table(
+    name: str, synonyms: tuple[str, ...], attributes: dict[str, str]
+) -> None:
+    values: dict[str, Value] = dict.fromkeys(COLUMNS, "")
+    values |= {"product_id": "a", "price_minor": 1}
+    values |= {"name": name, "synonyms": synonyms, "attributes": attributes}
+    text = write_table([values])
+    (row,), none = read_rows(read_table(text))
+    assert none == []
+    assert (row.values["name"], row.values["synonyms"]) == (name, synonyms)
+    assert row.values["attributes"] == attributes

@@ -1,6 +1,8 @@
 """Orders, as the tools need it, over gRPC and in the caller's name."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+import json
+from collections.abc import Awaitable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import grpc
@@ -9,6 +11,7 @@ from maitred.orders.v1 import (
     cart_pb2,
     cart_service_pb2,
     cart_service_pb2_grpc,
+    catalog_pb2,
     catalog_service_pb2,
     catalog_service_pb2_grpc,
     order_service_pb2,
@@ -24,6 +27,7 @@ from services.coordinator.sessions.turn import PlacedOrder
 from services.coordinator.tools.ports import (
     CartRejected,
     CodeRefusal,
+    Menu,
     Origin,
     Promoted,
     Quote,
@@ -34,6 +38,8 @@ from services.coordinator.tools.ports import (
 
 _MATCHES = 8
 _LONGEST_QUERY = 200
+# As many tenants' as are talked of at a time.
+_MOST_MENUS = 32
 
 Response = TypeVar("Response")
 
@@ -46,6 +52,8 @@ class OrdersClient:
         self._catalog = catalog_service_pb2_grpc.CatalogServiceStub(channel)
         self._quotes = quote_service_pb2_grpc.QuoteServiceStub(channel)
         self._orders = order_service_pb2_grpc.OrderServiceStub(channel)
+        # The same catalog comes again and again.
+        self._menu = lru_cache(_MOST_MENUS)(_menu)
 
     async def read(self, text: str, cart: Cart, focus: Focus) -> Reading:
         """As `Orders.read`."""
@@ -57,20 +65,23 @@ class OrdersClient:
             convert.cart_of(response.cart), convert.focus_of(response.focus), _report(response)
         )
 
-    async def menu(self, query: str) -> Mapping[str, Any]:
+    async def menu(self, query: str) -> Menu:
         """As `Orders.menu`."""
         read = await _answered(self._catalog.GetCatalog(catalog_service_pb2.GetCatalogRequest()))
-        menu = MessageToDict(read.catalog, preserving_proto_field_name=True)
-        if query:
-            search = catalog_service_pb2.SearchProductsRequest(
-                query=query[:_LONGEST_QUERY], limit=_MATCHES
-            )
-            found = await _answered(self._catalog.SearchProducts(search))
-            matches = {match.product.product_id for match in found.matches}
-            menu["products"] = [
-                product for product in menu.get("products", ()) if product["product_id"] in matches
-            ]
-        return menu
+        menu = self._menu(read.catalog.SerializeToString(deterministic=True))
+        if not query:
+            return menu
+        search = catalog_service_pb2.SearchProductsRequest(
+            query=query[:_LONGEST_QUERY], limit=_MATCHES
+        )
+        found = await _answered(self._catalog.SearchProducts(search))
+        matches = {match.product.product_id for match in found.matches}
+        products = [
+            product
+            for product in menu.document.get("products", ())
+            if product["product_id"] in matches
+        ]
+        return _written({**menu.document, "products": products})
 
     async def quote(self, cart: Cart, request_id: str) -> Quote:
         """As `Orders.quote`."""
@@ -110,6 +121,16 @@ class OrdersClient:
             return None
         get = order_service_pb2.GetOrderRequest(order_id=order_id)
         return convert.placed_order_of((await _answered(self._orders.GetOrder(get))).order)
+
+
+def _menu(catalog: bytes) -> Menu:
+    """A catalog, given as its contract's bytes."""
+    message = catalog_pb2.Catalog.FromString(catalog)
+    return _written(MessageToDict(message, preserving_proto_field_name=True))
+
+
+def _written(document: dict[str, Any]) -> Menu:
+    return Menu(document, json.dumps(document, ensure_ascii=False))
 
 
 async def _answered(call: Awaitable[Response]) -> Response:

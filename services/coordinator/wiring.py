@@ -250,7 +250,8 @@ class TurnEngines:
     def of(self, begun: Begun, listener: Listener) -> Engine[Progress]:
         """The workflow with its nodes bound to one turn and who listens to it."""
         text, serving = begun.turn.user_text, begun.dialogue.serving
-        approved = approves(text, read_back(begun.cart))
+        # What was not read back is not approved, whatever is said.
+        approved = bool(begun.read_back) and approves(text, read_back(begun.cart))
         if serving is not None and serving.offered:
             # Who takes what was offered says yes to another cart than the one read back.
             approved = approved and not takes(text)

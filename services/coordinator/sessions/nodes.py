@@ -292,7 +292,7 @@ def _failed(situation: Situation, problem: str) -> ToolResult:
 def _after(progress: Progress, node: Node, call: ToolRequest, result: ToolResult) -> Progress:
     answer = Message(
         MessageRole.TOOL,
-        json.dumps(result.content, ensure_ascii=False),
+        result.content_json or json.dumps(result.content, ensure_ascii=False),
         tool_call_id=call.tool_call_id,
         name=call.name,
     )

@@ -36,4 +36,6 @@ class RetrieveMenu:
     async def call(self, arguments: Mapping[str, Any], situation: Situation) -> ToolResult:
         """What the menu says of `query`."""
         found = await self.orders.menu(text_argument(arguments, "query"))
-        return ToolResult(True, found, situation.cart, situation.focus)
+        return ToolResult(
+            True, found.document, situation.cart, situation.focus, content_json=found.text
+        )

@@ -59,6 +59,17 @@ class Origin:
     recommendation_ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """The catalog, or what was found of it, as its contract's JSON; `text` is the same, written.
+
+    It may be shared: nobody changes it.
+    """
+
+    document: Mapping[str, Any]
+    text: str
+
+
 class SoldOut(RuntimeError):
     """Things in the cart are sold out; `ids` of products, options or extras."""
 
@@ -106,8 +117,8 @@ class Orders(Protocol):
         """What the words change. Raises CartRejected."""
         ...
 
-    async def menu(self, query: str) -> Mapping[str, Any]:
-        """The catalog as its contract's JSON; a query leaves only the products it finds."""
+    async def menu(self, query: str) -> Menu:
+        """The catalog; a query leaves only the products it finds."""
         ...
 
     async def quote(self, cart: Cart, request_id: str) -> Quote:

@@ -39,7 +39,7 @@ class SuggestProduct:
         serving = situation.serving
         if serving is None or situation.cart.is_empty:
             return _answer(situation, None, "")
-        menu = await self.orders.menu("")
+        menu = (await self.orders.menu("")).document
         products = menu.get("products", ())
         preferred = await self.settings.suggested(situation.owner.tenant_id, serving.agent_id)
         product = chosen(products, situation.cart, preferred, serving.offered)

@@ -51,6 +51,7 @@ class ToolResult:
     """What a call came to: the answer for the model, JSON, and the state after it.
 
     `passages` are those the answer numbers, `suggestion` what it says may be offered.
+    `content_json` is the answer written, where somebody has written it already.
     """
 
     ok: bool
@@ -60,6 +61,7 @@ class ToolResult:
     order: PlacedOrder | None = None
     passages: tuple[Passage, ...] = ()
     suggestion: Suggestion | None = None
+    content_json: str = ""
 
 
 class Tool(Protocol):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -30,7 +30,15 @@ from services.coordinator.tools.guard import (
     is_read_back,
     refusal,
 )
-from services.coordinator.tools.ports import Origin, Promoted, Quote, QuoteExpired, Reading, SoldOut
+from services.coordinator.tools.ports import (
+    Menu,
+    Origin,
+    Promoted,
+    Quote,
+    QuoteExpired,
+    Reading,
+    SoldOut,
+)
 from services.coordinator.tools.tool import Situation
 
 MILK = Option("milk", "oat", "Oat milk", price_delta_minor=40)
@@ -163,8 +171,8 @@ class Kitchen:
         more = (CartLine("l3", "tea", 1, "Tea"),) if "tea" in text else ()
         return Reading(Cart((*cart.lines, *more)), focus, {})
 
-    async def menu(self, query: str) -> Mapping[str, object]:
-        return {}
+    async def menu(self, query: str) -> Menu:
+        return Menu({}, "{}")
 
     async def quote(self, cart: Cart, request_id: str) -> Quote:
         if isinstance(self.outcome, Exception):

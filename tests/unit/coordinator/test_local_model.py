@@ -49,7 +49,7 @@ def test_a_wish_becomes_one_tool_call_and_usage() -> None:
 def test_an_answer_is_streamed_in_pieces_that_make_up_the_read_back() -> None:
     deltas = completed(GUEST, UPDATED)
     pieces = [delta.text for delta in deltas if isinstance(delta, TextDelta)]
-    assert len(pieces) > 5
+    assert len(pieces) > 2
     assert "".join(pieces) == READ_BACK
     assert isinstance(deltas[-1], UsageDelta)
 

@@ -21,6 +21,7 @@ from services.coordinator.models.port import (
 _MENU = "retrieve_menu"
 # As many tenants' as are talked of at a time.
 _MOST_MENUS = 32
+_WORDS_IN_PIECE = 4
 
 
 class LocalModel:
@@ -34,7 +35,7 @@ class LocalModel:
         self._menu = lru_cache(_MOST_MENUS)(_answer)
 
     async def complete(self, request: ModelRequest) -> AsyncIterator[Delta]:
-        """Stream one completion: words of an answer, or one tool call."""
+        """Stream one completion: an answer in pieces of some words, or one tool call."""
         text, answers = self._this_turn(request.messages)
         setting = Setting(frozenset(offer.name for offer in request.tools), request.behaviour)
         step = next_step(text, answers, of_document(request.memory), setting)
@@ -44,7 +45,9 @@ class LocalModel:
             yield CallDelta(ToolRequest(f"call_{len(answers) + 1}", step.name, arguments))
             yield UsageDelta(read, len(arguments.split()))
             return
-        for at, piece in enumerate(step.text.split(" ")):
+        words = step.text.split(" ")
+        for at in range(0, len(words), _WORDS_IN_PIECE):
+            piece = " ".join(words[at : at + _WORDS_IN_PIECE])
             yield TextDelta(piece if at == 0 else f" {piece}")
         yield MemoryDelta(to_document(step.memory))
         yield UsageDelta(read, len(step.text.split()))

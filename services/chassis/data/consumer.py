@@ -315,6 +315,7 @@ class Consumer:
         error = await poison(self._effect, connection, event)
         if error is None:
             return None
+        self._metrics.errors.labels(self._name, type(error).__name__).inc()
         _log.error(
             "consumer.event_set_aside",
             consumer=self._name,

@@ -6,7 +6,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 class ConsumerMetrics:
     """The families, in one registry; each series names its consumer."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, errors: Counter) -> None:
+        """`errors` counts by component and type."""
+        self.errors = errors
         self.events = Counter(
             "maitred_consumer_events", "Events taken in.", ("consumer", "type"), registry=registry
         )

@@ -18,7 +18,9 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 class RpcMetrics:
     """The three families, in one registry."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, errors: Counter) -> None:
+        """`errors` counts by component and type."""
+        self._errors = errors
         self._started = Counter(
             "grpc_server_started_total", "Calls begun.", _LABELS, registry=registry
         )
@@ -40,7 +42,11 @@ class RpcMetrics:
         """The series of one method, which exist from now on."""
         labels = (kind, service, method)
         return MethodMetrics(
-            self._started.labels(*labels), self._handled, self._seconds.labels(*labels), labels
+            self._started.labels(*labels),
+            self._handled,
+            self._seconds.labels(*labels),
+            self._errors,
+            labels,
         )
 
 
@@ -48,7 +54,12 @@ class MethodMetrics:
     """The series of one method, found once and not per call."""
 
     def __init__(
-        self, started: Counter, handled: Counter, seconds: Histogram, labels: tuple[str, str, str]
+        self,
+        started: Counter,
+        handled: Counter,
+        seconds: Histogram,
+        errors: Counter,
+        labels: tuple[str, str, str],
     ) -> None:
         self.begun = started.inc
         self._observe = seconds.observe
@@ -56,7 +67,13 @@ class MethodMetrics:
             code: handled.labels(*labels, code.name).inc for code in (grpc.StatusCode.OK,)
         }
         self._handled = handled
+        self._errors = errors
         self._labels = labels
+
+    def broke(self, error: BaseException) -> None:
+        """A call met what nobody foresaw; counted for `orders` of `maitred.orders.v1`."""
+        area = self._labels[1].split(".")[-3:][0]
+        self._errors.labels(area, type(error).__name__).inc()
 
     def ended(self, code: grpc.StatusCode, seconds: float) -> None:
         """One call has ended."""

@@ -19,6 +19,7 @@ import structlog
 from opentelemetry import trace as otel
 from prometheus_client import (
     CollectorRegistry,
+    Counter,
     GCCollector,
     ProcessCollector,
     disable_created_metrics,
@@ -44,6 +45,7 @@ _CHATTY = (
     "httpx",
     "httpx2",
     "openai",
+    "procrastinate",
     "uvicorn.access",
     "uvicorn.error",
 )
@@ -52,15 +54,22 @@ _TRACER: ContextVar[otel.Tracer | None] = ContextVar("maitred_tracer", default=N
 
 
 class Telemetry:
-    """Where a process's metrics and spans go. Without `provider` no span is ever made."""
+    """Where a process's metrics and spans go. Without `provider` no span is ever made.
+
+    `errors` is `maitred_errors_total{component,type}`: what nobody foresaw, by the service or
+    consumer it happened in and the exception's class.
+    """
 
     def __init__(
         self, registry: CollectorRegistry, provider: "TracerProvider | None" = None
     ) -> None:
         self.registry = registry
         self.provider = provider
-        self.rpc = RpcMetrics(registry)
-        self.consumers = ConsumerMetrics(registry)
+        self.errors = Counter(
+            "maitred_errors", "What nobody foresaw.", ("component", "type"), registry=registry
+        )
+        self.rpc = RpcMetrics(registry, self.errors)
+        self.consumers = ConsumerMetrics(registry, self.errors)
 
     @property
     def tracer(self) -> otel.Tracer | None:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import redis.asyncio
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 from services.chassis.data.consumer import Consumer, Effect, consumer_tables
 from services.chassis.data.consumer_metrics import ConsumerMetrics
@@ -86,7 +86,9 @@ class Bench:
     _metrics: ConsumerMetrics = field(init=False)
 
     def __post_init__(self) -> None:
-        self._metrics = ConsumerMetrics(self.registry)
+        self._metrics = ConsumerMetrics(
+            self.registry, Counter("errors", "All.", ("component", "type"), registry=self.registry)
+        )
 
     async def publish(self, *published: StreamEvent) -> None:
         """Adds entries as the relay does."""

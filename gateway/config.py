@@ -34,6 +34,7 @@ class GatewayConfig(ProcessConfig):
     bandit_address: str = peer("bandit", "ipv4:127.0.0.1:7103")
     learning_address: str = peer("learning", "ipv4:127.0.0.1:7104")
     retrieval_address: str = peer("retrieval", "ipv4:127.0.0.1:7105")
+    relay_address: str = peer("relay", "ipv4:127.0.0.1:7106")
     request_timeout_s: float = setting(
         15.0, "Seconds a request may take, the chat and event streams apart.", gt=0
     )
@@ -60,6 +61,14 @@ class GatewayConfig(ProcessConfig):
     )
     staff_lifetime_s: int = setting(
         43_200, "Seconds a staff cookie lasts, 60 to 604800.", ge=60, le=604_800
+    )
+    most_connections: int = setting(
+        20_000,
+        "Event streams and WebSockets one process holds; each takes a file descriptor.",
+        ge=1,
+    )
+    most_connections_of_one: int = setting(
+        500, "Event streams and WebSockets of one principal at one process.", ge=1
     )
     allowed_origins: str = setting(
         "",

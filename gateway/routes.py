@@ -12,6 +12,7 @@ from maitred.coordinator.v1 import (
     feedback_service_pb2,
     session_service_pb2,
 )
+from maitred.events.v1 import dead_letter_service_pb2
 from maitred.identity.v1 import api_key_service_pb2, tenant_service_pb2
 from maitred.learning.v1 import (
     cycle_service_pb2,
@@ -21,6 +22,7 @@ from maitred.learning.v1 import (
 from maitred.orders.v1 import (
     cart_service_pb2,
     catalog_service_pb2,
+    catalog_transfer_service_pb2,
     order_service_pb2,
     promotion_service_pb2,
     quote_service_pb2,
@@ -44,6 +46,7 @@ CONTRACTS: Sequence[FileDescriptor] = tuple(
         agent_service_pb2,
         cart_service_pb2,
         catalog_service_pb2,
+        catalog_transfer_service_pb2,
         promotion_service_pb2,
         quote_service_pb2,
         order_service_pb2,
@@ -54,6 +57,7 @@ CONTRACTS: Sequence[FileDescriptor] = tuple(
         trust_service_pb2,
         cycle_service_pb2,
         recommendation_service_pb2,
+        dead_letter_service_pb2,
         tenant_service_pb2,
         api_key_service_pb2,
     )
@@ -62,6 +66,7 @@ CONTRACTS: Sequence[FileDescriptor] = tuple(
 PEERS: Mapping[str, str] = {
     "maitred.bandit.v1": "bandit",
     "maitred.coordinator.v1": "coordinator",
+    "maitred.events.v1": "relay",
     "maitred.identity.v1": "gateway",
     "maitred.learning.v1": "learning",
     "maitred.orders.v1": "orders",

@@ -96,7 +96,7 @@ def _relay() -> Wiring:
 
 # In the order they are started; they drain in the reverse order, so callers go first.
 TARGETS = (
-    Target("relay", _relay, ("admin",)),
+    Target("relay", _relay, ("grpc", "admin")),
     Target("orders", _orders, ("grpc", "admin")),
     Target("retrieval", _retrieval, ("grpc", "admin")),
     Target("bandit", _bandit, ("grpc", "admin")),

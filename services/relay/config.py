@@ -10,6 +10,7 @@ class RelayConfig(ProcessConfig):
 
     model_config = SettingsConfigDict(env_prefix="MAITRED_RELAY_")
 
+    listen: str = setting("127.0.0.1:7106", "Address gRPC is served on; port 0 takes a free one.")
     admin_listen: str = setting("127.0.0.1:9467", "Address of /metrics and /healthz.")
     database_url: str = setting(
         "", "Postgres, with the relay's role.", env="MAITRED_DB_RELAY_URL", sensitive=True

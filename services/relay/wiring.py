@@ -5,8 +5,11 @@ import socket
 from datetime import timedelta
 
 from services.chassis.data.migrate import check_schema
+from services.chassis.data.pages import PageTokens
 from services.chassis.run.lifecycle import Component, Loop, Resources
 from services.relay.config import RelayConfig
+from services.relay.dead_letters.service import DeadLetterService
+from services.relay.dead_letters.store import LetterStore
 from services.relay.metrics import RelayMetrics
 from services.relay.migrations import SCHEMA
 from services.relay.publisher import Publisher
@@ -24,11 +27,14 @@ async def build(config: RelayConfig, resources: Resources) -> Component:
     publisher = Publisher(
         resources.redis, store, resources.clock, timedelta(seconds=config.stream_retention_s)
     )
-    relay = Relay(
-        config, store, publisher, RelayMetrics(resources.telemetry.registry), resources.clock
+    metrics = RelayMetrics(resources.telemetry.registry)
+    relay = Relay(config, store, publisher, metrics, resources.clock)
+    letters = DeadLetterService(
+        LetterStore(resources.database), metrics, PageTokens(config.page_token_key), resources.clock
     )
     return Component(
         name="relay",
+        servicers=(letters.binding,),
         loops=(
             Loop("hold", relay.hold),
             Loop("listen", relay.listen),

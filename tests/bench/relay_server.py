@@ -65,7 +65,13 @@ async def _drain(
 
 
 async def serve_ours(database_url: str, redis_url: str) -> None:
-    config = RelayConfig(admin_listen="127.0.0.1:0", database_url=database_url, redis_url=redis_url)
+    config = RelayConfig(
+        listen="127.0.0.1:0",
+        admin_listen="127.0.0.1:0",
+        database_url=database_url,
+        redis_url=redis_url,
+        page_token_key="secret",
+    )
     await serve(Target("relay", config, build), lambda bound: bound.admin)
 
 

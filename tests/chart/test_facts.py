@@ -19,7 +19,6 @@ UNUSED = {
     "coordinator": {"REDIS_URL"},
     "orders": {"REDIS_URL"},
     "retrieval": {"REDIS_URL"},
-    "relay": {"MAITRED_PAGE_TOKEN_KEY"},
 }
 DRAIN = {"MAITRED_DRAIN_DELAY_S", "MAITRED_DRAIN_GRACE_S"}
 

@@ -126,12 +126,10 @@ def test_liveness_is_not_readiness(default: Sequence[Rendered]) -> None:
         if target == "gateway":
             assert asked(live) == {"httpGet": {"path": "/health", "port": "http"}}
             assert asked(ready) == {"httpGet": {"path": "/healthz", "port": "admin"}}
-        elif target == "relay":
-            assert asked(live) == {"httpGet": {"path": "/metrics", "port": "admin"}}
-            assert asked(ready) == {"httpGet": {"path": "/healthz", "port": "admin"}}
         else:
+            area = {"relay": "events"}.get(target, target)
             assert live["grpc"]["service"] == ""
-            assert ready["grpc"]["service"].startswith(f"maitred.{target}.v1.")
+            assert ready["grpc"]["service"].startswith(f"maitred.{area}.v1.")
             assert live["grpc"]["port"] == ready["grpc"]["port"]
 
 
@@ -147,7 +145,7 @@ def test_a_pod_is_given_longer_to_stop_than_it_takes_to_drain() -> None:
 
 def test_callers_see_every_pod_of_a_grpc_target(default: Sequence[Rendered]) -> None:
     services = of_kind("Service", default)
-    assert services.keys() == of_kind("Deployment", default).keys() - {"relay"}
+    assert services.keys() == of_kind("Deployment", default).keys()
     for target, service in services.items():
         [port] = service["spec"]["ports"]
         if target == "gateway":

@@ -134,7 +134,7 @@ async def house(
         relayed: whether there is a relay.
         settings: of the gateway, where they are not the default.
     """
-    names = ("gateway", "coordinator", "orders", "bandit", "learning", "retrieval")
+    names = ("gateway", "coordinator", "orders", "bandit", "learning", "retrieval", "relay")
     ports = {name: free_port(0) for name in names}
     peers = {f"{name}_address": f"ipv4:127.0.0.1:{port}" for name, port in ports.items()}
 

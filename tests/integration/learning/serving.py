@@ -171,7 +171,11 @@ async def serving(
         **{**SETTINGS, **settings},
     )
     relay = RelayConfig(
-        admin_listen="127.0.0.1:0", database_url=database.service_url("relay"), redis_url=redis_url
+        listen="127.0.0.1:0",
+        admin_listen="127.0.0.1:0",
+        database_url=database.service_url("relay"),
+        redis_url=redis_url,
+        page_token_key="secret",
     )
 
     async def counted(config: LearningConfig, resources: Resources) -> Component:

@@ -116,7 +116,10 @@ class Bench:
     ) -> AsyncIterator[CollectorRegistry]:
         """The metrics of a relay at work, wired as in production, stopped cleanly at the end."""
         config = RelayConfig(
-            database_url=self.relay_url, redis_url=redis_url or self.redis_url, **settings
+            database_url=self.relay_url,
+            redis_url=redis_url or self.redis_url,
+            page_token_key="secret",
+            **settings,
         )
         async with AsyncExitStack() as stack:
             telemetry = open_telemetry("relay", "", 1.0)

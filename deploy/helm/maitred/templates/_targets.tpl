@@ -8,7 +8,7 @@ gateway:
   http: 8080
   grpc: 7100
   admin: 9464
-  calls: [coordinator, orders, bandit, learning, retrieval]
+  calls: [coordinator, orders, bandit, learning, retrieval, relay]
   secrets: [redis, meshPublic, meshPrivate, pageTokens]
 coordinator:
   grpc: 7101
@@ -41,7 +41,9 @@ retrieval:
   calls: []
   secrets: [meshPublic, pageTokens]
 relay:
+  grpc: 7106
   admin: 9467
+  readiness: maitred.events.v1.DeadLetterService
   calls: []
-  secrets: [redis]
+  secrets: [redis, meshPublic, pageTokens]
 {{- end }}

@@ -21,7 +21,8 @@ from gateway.observation import AccessLog, HttpMetrics
 from gateway.openapi.document import OpenApi
 from gateway.pages import Pages
 from gateway.ratelimits import RateLimits
-from gateway.realtime.feeds import FeedMetrics, Feeds
+from gateway.realtime.connections import ConnectionMetrics, Connections
+from gateway.realtime.feeds import Feeds
 from gateway.routes import CONTRACTS, contract_routes, surface_routes
 from gateway.surfaces.auth import Auth
 from gateway.surfaces.chat import Chat
@@ -58,18 +59,26 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
     origins = Origins(frozenset(filter(None, config.allowed_origins.split(","))))
     authenticator = Authenticator(store, tokens, origins, clock)
     reader = StreamReader(redis)
-    feeds = Feeds(reader, FeedMetrics(telemetry.registry))
+    connection_metrics = ConnectionMetrics(telemetry.registry)
+    feeds = Feeds(reader, connection_metrics.messages)
+    connections = Connections(
+        config.most_connections,
+        config.most_connections_of_one,
+        connection_metrics,
+        clock,
+        lambda _tenant_id, _principal_id: None,
+    )
 
     def forget_key(tenant_id: UUID, api_key_id: UUID) -> None:
         authenticator.forget_key(tenant_id, api_key_id)
-        feeds.check_soon()
+        connections.check_soon()
 
     revocations = Revocations(redis, forget_key, authenticator.forget_keys)
     page_tokens = PageTokens(config.page_token_key)
     tenants = TenantService(store, ids, clock, page_tokens)
     keys = ApiKeyService(store, ids, clock, page_tokens, revocations.tell)
 
-    events = Events(feeds, authenticator)
+    events = Events(feeds, connections, authenticator, ids, clock)
     chat = Chat(resources.peers.channel("coordinator"), config.max_body_bytes)
     auth = Auth(
         authenticator,
@@ -109,10 +118,10 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
             Loop("rate-limits", rate_limits.run),
             Loop("revocations", revocations.run),
             Loop("streams", reader.run),
-            Loop("feeds", feeds.run),
+            Loop("connections", connections.run),
         ),
         http=edge,
         http_listen=config.http_listen,
         ready=database.ping,
-        drain=(events.drain,),
+        drain=(connections.drain,),
     )

@@ -14,7 +14,7 @@ from gateway.identity.convert import tenant_not_found
 from gateway.identity.cookies import SELECTOR_HEADER, Headers, Origins, find_cookie
 from gateway.identity.model import PREFIX, ApiKey, Tenant, read_key
 from gateway.identity.store import IdentityStore
-from gateway.identity.tokens import AccessToken, AccessTokens
+from gateway.identity.tokens import AccessTokens
 from services.chassis.data.ids import from_id, to_id
 from services.chassis.rpc.errors import unauthenticated
 from services.chassis.rpc.identity import Principal, Role
@@ -98,6 +98,24 @@ class Authenticator:
             return await self._by_key(credential)
         return await self._by_token(credential)
 
+    async def holder(
+        self, tenant_id: UUID, principal_id: str, expires: datetime | None, credential: str = ""
+    ) -> Caller:
+        """The caller of whom is known that they showed a credential that lasts until `expires`.
+
+        A key may no more, and no longer, than it may now. Fails with UNAUTHENTICATED.
+        """
+        if expires is not None and expires <= self._clock():
+            raise unauthenticated("expired")
+        if principal_id.startswith("key_"):
+            key = await self._keys.get((tenant_id, from_id("key", principal_id)))
+            if key is None:
+                raise unauthenticated("unknown API key")
+            return await self._with_key(key, credential, expires or key.expire_time)
+        tenant = await self.tenant(tenant_id)
+        principal = Principal(tenant_id, principal_id, _GUEST)
+        return Caller(principal, tenant.requests_per_minute, credential, expires)
+
     async def tenant_by_slug(self, slug: str) -> Tenant:
         """The tenant of a slug. Fails with NOT_FOUND (TENANT_NOT_FOUND)."""
         tenant = await self._slugs.get(slug) if _SLUG.fullmatch(slug) else None
@@ -136,18 +154,7 @@ class Authenticator:
 
     async def _by_token(self, text: str) -> Caller:
         token = self._tokens.read(text)
-        if token.principal_id.startswith("key_"):
-            return await self._by_session(token, text)
-        tenant = await self.tenant(token.tenant_id)
-        principal = Principal(token.tenant_id, token.principal_id, _GUEST)
-        return Caller(principal, tenant.requests_per_minute, text, token.expires)
-
-    async def _by_session(self, token: AccessToken, text: str) -> Caller:
-        """A browser signed in with an API key: it may no more, and no longer, than the key."""
-        key = await self._keys.get((token.tenant_id, from_id("key", token.principal_id)))
-        if key is None:
-            raise unauthenticated("unknown API key")
-        return await self._with_key(key, text, token.expires)
+        return await self.holder(token.tenant_id, token.principal_id, token.expires, text)
 
     async def _with_key(self, key: ApiKey, credential: str, expires: datetime | None) -> Caller:
         if not key.works(self._clock()):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 from uuid import UUID
 
-import grpc
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import Counter
 
-from gateway.realtime.outlet import Outlet
-from gateway.realtime.sse import HEARTBEAT, frame, position
+from gateway.realtime.connections import (
+    SLOW_READER,
+    WRITES_IN_A_ROW,
+    Connection,
+)
+from services.chassis.data.outbox import partition_of
 from services.chassis.data.streams import (
     Cursor,
     Reset,
@@ -23,15 +27,11 @@ from services.chassis.data.streams import (
     StreamEvent,
     StreamReader,
 )
-from services.chassis.rpc.errors import Failure
-from services.chassis.rpc.identity import Principal
 
-# After this many writes the loop serves others.
-_WRITES_IN_A_ROW = 200
+# CloudEvents types, as clients name those they want.
+TYPE = re.compile(r"maitred\.[a-z_]{1,40}\.v[1-9][0-9]?")
 _READ_AHEAD = 10_000
 _RETRY_S = 1.0
-HEARTBEAT_S = 15.0
-CHECK_S = 15.0
 # How long a stream's head is held back until its position is known.
 _MOMENT_S = 2.0
 # How long a slow connection is waited for while it catches up.
@@ -40,136 +40,129 @@ _PATIENCE_S = 60.0
 _log = structlog.get_logger(__name__)
 
 
+class Form(Protocol):
+    """How items look on a connection. Those of forms with the same `key` look the same."""
+
+    @property
+    def key(self) -> str:
+        """Names the form."""
+
+    def opened(self, cursor: Cursor) -> bytes:
+        """What is said first: where it begins."""
+
+    def item(self, item: StreamEvent | Reset) -> bytes:
+        """An event, or that events were lost."""
+
+
 @dataclass(slots=True, eq=False)
 class Viewer:
-    """A connection: who looks, where to write, how far they have seen, and while what holds.
+    """One look at a tenant's events: by whom, of what, how it is written and how far it has seen.
 
-    `seen` is None until it is known where the tenant's events stand.
+    Attributes:
+        tenant_id: whose events.
+        only: of which principal; None for everyone's.
+        types: CloudEvents types; None for all.
+        connection: written to.
+        form: in which.
+        seen: the last position, None until it is known where the tenant's events stand.
+        is_live: whether it has caught up.
     """
 
-    principal: Principal
-    outlet: Outlet
+    tenant_id: UUID
+    only: str | None
+    types: Collection[str] | None
+    connection: Connection
+    form: Form
     seen: int | None
-    check: Callable[[], Awaitable[object]]
-    # Whose events are seen, None for everyone's: asked of each viewer for each event.
-    _only: str | None = field(init=False)
+    is_live: bool = False
+    key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        principal = self.principal
-        self._only = principal.principal_id if principal.is_guest_only else None
+        self.key = self.form.key
 
-    def may_see(self, item: StreamEvent | Reset) -> bool:
-        """Whether it is theirs to see: a guest's own events, all of the tenant's for others."""
-        return self._only is None or isinstance(item, Reset) or item.principal_id == self._only
-
-
-class FeedMetrics:
-    """What streams cost: `gateway_sse_connections`, `gateway_sse_frames_total`."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.connections = Gauge(
-            "gateway_sse_connections", "Event streams open.", registry=registry
-        )
-        self.frames = Counter(
-            "gateway_sse_frames_total", "Frames written to event streams.", registry=registry
-        )
+    def wants(self, item: StreamEvent | Reset) -> bool:
+        """Whether the item is theirs to see, and asked for."""
+        if isinstance(item, Reset):
+            return True
+        if self.only is not None and item.principal_id != self.only:
+            return False
+        return self.types is None or item.type in self.types
 
 
 class Feeds:
-    """The feeds of all tenants that somebody looks at."""
+    """The feeds of all tenants that somebody looks at; `messages` counts what is written."""
 
-    def __init__(self, reader: StreamReader, metrics: FeedMetrics) -> None:
+    def __init__(self, reader: StreamReader, messages: Counter) -> None:
         self._reader = reader
-        self._metrics = metrics
+        self._messages = messages
         self._feeds: dict[UUID, _Feed] = {}
-        self._viewers: set[Viewer] = set()
-        self._last_words: bytes | None = None
-        self._doubted = asyncio.Event()
+        self._beginning: dict[Viewer, asyncio.Task[None]] = {}
 
     async def settle(self) -> None:
         """Waits until it is known where events stand, or a moment: Redis may be away."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._reader.started(), _MOMENT_S)
+            async with asyncio.timeout(_MOMENT_S):
+                await self._reader.started()
 
-    async def follow(
-        self,
-        principal: Principal,
-        after: Cursor | None,
-        outlet: Outlet,
-        check: Callable[[], Awaitable[object]],
-    ) -> None:
-        """Writes a tenant's events to an outlet until that is closed or this is cancelled.
+    def position(self, tenant_id: UUID) -> Cursor | None:
+        """Where a tenant's events stand now; None if nobody knows yet."""
+        partition = partition_of(tenant_id)
+        seq = self._reader.position(partition)
+        return None if seq is None else Cursor(partition, seq)
 
-        Args:
-            principal: decides what is seen.
-            after: the last position seen, in the tenant's partition; None for what comes from
-                now on. Where it is not known yet what "now" is, a `reset` tells it later.
-            outlet: written to.
-            check: awaited now and then; UNAUTHENTICATED ends the stream.
+    def enter(self, viewer: Viewer) -> None:
+        """Writes what the viewer has not seen, and what comes, until it leaves.
+
+        Where it is not known yet what "now" is, a reset tells it later.
         """
-        if self._last_words is not None:
-            outlet.close(self._last_words)
-            return
-        viewer = Viewer(principal, outlet, after.seq if after else None, check)
-        self._viewers.add(viewer)
-        self._metrics.connections.inc()
+        now = self.position(viewer.tenant_id)
+        is_late = viewer.seen is None and now is None
+        if viewer.seen is None and now is not None:
+            viewer.seen = now.seq
+        feed = self._feeds.get(viewer.tenant_id)
+        if feed is None:
+            feed = _Feed(self._reader, viewer.tenant_id, self._count)
+            self._feeds[viewer.tenant_id] = feed
+        feed.followers += 1
+        beginning = asyncio.create_task(self._begin(feed, viewer, is_late=is_late))
+        self._beginning[viewer] = beginning
+        beginning.add_done_callback(lambda _: self._beginning.pop(viewer, None))
+
+    def leave(self, viewer: Viewer) -> None:
+        """Writes nothing more for a viewer that entered."""
+        if (beginning := self._beginning.get(viewer)) is not None:
+            beginning.cancel()
+        feed = self._feeds[viewer.tenant_id]
+        feed.discard(viewer)
+        feed.followers -= 1
+        if feed.followers == 0:
+            del self._feeds[viewer.tenant_id]
+            feed.close()
+
+    def seen(self, viewer: Viewer) -> Cursor | None:
+        """Up to where the viewer has everything that is theirs."""
+        feed = self._feeds[viewer.tenant_id]
+        seq = max(feed.position, viewer.seen or 0) if viewer.is_live else viewer.seen
+        return None if seq is None else Cursor(feed.partition, seq)
+
+    async def _begin(self, feed: _Feed, viewer: Viewer, *, is_late: bool) -> None:
         try:
-            await _until(outlet.closed(), self._serve(viewer))
-        finally:
-            self._viewers.discard(viewer)
-            self._metrics.connections.dec()
-
-    async def run(self) -> None:
-        """Writes heartbeats, and ends streams whose credential no longer holds."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._beat())
-            group.create_task(self._watch())
-
-    def check_soon(self) -> None:
-        """Has every stream's credential checked now: one may no longer hold."""
-        self._doubted.set()
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_S)
-            for number, viewer in enumerate(tuple(self._viewers), start=1):
-                viewer.outlet.write(HEARTBEAT)
-                if number % _WRITES_IN_A_ROW == 0:
-                    await asyncio.sleep(0)
-
-    async def _watch(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._doubted.wait(), CHECK_S)
-            self._doubted.clear()
-            for number, viewer in enumerate(tuple(self._viewers), start=1):
-                await _end_if_refused(viewer)
-                if number % _WRITES_IN_A_ROW == 0:
-                    await asyncio.sleep(0)
-
-    def close(self, last_words: bytes) -> None:
-        """Ends every stream with these bytes, and those that still begin."""
-        self._last_words = last_words
-        for viewer in self._viewers:
-            viewer.outlet.close(last_words)
-
-    async def _serve(self, viewer: Viewer) -> None:
-        is_late = viewer.seen is None and not self._reader.is_started
-        async with self._feed(viewer.principal.tenant_id) as feed:
+            await feed.opened()
             if viewer.seen is None:
                 viewer.seen = feed.position
+            cursor = Cursor(feed.partition, viewer.seen)
             if is_late:
-                viewer.outlet.write(encode(Reset(Cursor(feed.partition, viewer.seen))))
-            viewer.outlet.write(position(str(Cursor(feed.partition, viewer.seen))))
-            try:
-                # Past the feed is somebody whom another gateway served, or a log that is no more.
-                if viewer.seen == feed.position:
-                    feed.viewers.add(viewer)
-                else:
-                    await self._catch_up(feed, viewer, viewer.seen)
-                await viewer.outlet.closed()
-            finally:
-                feed.viewers.discard(viewer)
+                viewer.connection.write(viewer.form.item(Reset(cursor)))
+            viewer.connection.write(viewer.form.opened(cursor))
+            # Past the feed is somebody whom another gateway served: it is told what is new to it.
+            # Past the reader may be a position of a log that is no more.
+            if feed.position <= viewer.seen <= (self._reader.position(feed.partition) or 0):
+                feed.add(viewer)
+            else:
+                await self._catch_up(feed, viewer, viewer.seen)
+        except Exception:
+            _log.exception("feed_not_begun", tenant_id=str(viewer.tenant_id))
+            raise
 
     async def _catch_up(self, feed: _Feed, viewer: Viewer, seen: int) -> None:
         """Writes what was missed until the feed has nothing that the viewer has not; joins it then.
@@ -180,62 +173,48 @@ class Feeds:
         while True:
             after = Cursor(feed.partition, seen)
             try:
-                async with self._reader.subscribe(viewer.principal.tenant_id, after) as missed:
+                async with self._reader.subscribe(viewer.tenant_id, after) as missed:
                     async for item in missed:
                         self._show(viewer, item)
                         seen = item.cursor.seq
                         if seen >= feed.position:
-                            feed.viewers.add(viewer)
+                            feed.add(viewer)
                             return
-                        await viewer.outlet.flush(_PATIENCE_S)
+                        if not await viewer.connection.drained(_PATIENCE_S):
+                            viewer.connection.end(SLOW_READER)
+                            return
             except SlowConsumer:
                 # More came than waits for one reader: what it did not take is in the stream.
                 continue
 
     def _show(self, viewer: Viewer, item: StreamEvent | Reset) -> None:
-        if viewer.may_see(item):
-            viewer.outlet.write(encode(item))
-            self._metrics.frames.inc()
         viewer.seen = item.cursor.seq
+        if viewer.wants(item):
+            viewer.connection.write(viewer.form.item(item))
+            self._count(viewer.connection.kind, item, 1)
 
-    @asynccontextmanager
-    async def _feed(self, tenant_id: UUID) -> AsyncIterator[_Feed]:
-        feed = self._feeds.get(tenant_id)
-        if feed is None:
-            feed = self._feeds[tenant_id] = _Feed(self._reader, tenant_id, self._metrics)
-        feed.followers += 1
-        try:
-            await feed.opened()
-            yield feed
-        finally:
-            feed.followers -= 1
-            if feed.followers == 0:
-                self._feeds.pop(tenant_id, None)
-                await feed.close()
-
-
-async def _end_if_refused(viewer: Viewer) -> None:
-    try:
-        await viewer.check()
-    except Failure as failure:
-        if failure.code is grpc.StatusCode.UNAUTHENTICATED:
-            viewer.outlet.close()
-    except Exception:  # noqa: BLE001
-        # A database away for a while ends no stream.
-        _log.warning("stream_not_checked", exc_info=True)
+    def _count(self, kind: str, item: StreamEvent | Reset, written: int) -> None:
+        name = "reset" if isinstance(item, Reset) else item.type
+        self._messages.labels(kind, name).inc(written)
 
 
 class _Feed:
     """The events of one tenant, from when somebody began to look."""
 
-    def __init__(self, reader: StreamReader, tenant_id: UUID, metrics: FeedMetrics) -> None:
+    def __init__(
+        self,
+        reader: StreamReader,
+        tenant_id: UUID,
+        count: Callable[[str, StreamEvent | Reset, int], None],
+    ) -> None:
         self.followers = 0
-        self.viewers: set[Viewer] = set()
         self.partition = 0
         self.position = 0
         self._reader = reader
         self._tenant_id = tenant_id
-        self._metrics = metrics
+        self._count = count
+        # By whose events they see, so that a guest's costs nothing for all the other guests.
+        self._viewers: defaultdict[str | None, set[Viewer]] = defaultdict(set)
         self._opened = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name=f"feed-{tenant_id}")
 
@@ -243,11 +222,22 @@ class _Feed:
         """Returns once the feed knows its position."""
         await self._opened.wait()
 
-    async def close(self) -> None:
+    def add(self, viewer: Viewer) -> None:
+        """Has a viewer be written to who has seen what the feed has."""
+        viewer.is_live = True
+        self._viewers[viewer.only].add(viewer)
+
+    def discard(self, viewer: Viewer) -> None:
+        """Has a viewer be written to no more."""
+        viewer.is_live = False
+        viewers = self._viewers[viewer.only]
+        viewers.discard(viewer)
+        if not viewers:
+            del self._viewers[viewer.only]
+
+    def close(self) -> None:
         """Stops reading."""
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
 
     async def _run(self) -> None:
         after: Cursor | None = None
@@ -267,40 +257,27 @@ class _Feed:
                 _log.exception("feed_failed", tenant_id=str(self._tenant_id))
                 await asyncio.sleep(_RETRY_S)
 
+    def _receivers(self, item: StreamEvent | Reset) -> list[Viewer]:
+        if isinstance(item, Reset):
+            return [viewer for viewers in self._viewers.values() for viewer in viewers]
+        return [*self._viewers.get(None, ()), *self._viewers.get(item.principal_id, ())]
+
     async def _write(self, item: StreamEvent | Reset) -> None:
-        self.position = item.cursor.seq
+        seq = self.position = item.cursor.seq
         is_back = isinstance(item, Reset) and item.is_back
-        encoded = encode(item)
-        written = 0
-        for viewer in tuple(self.viewers):
-            if viewer.seen is None or (viewer.seen >= item.cursor.seq and not is_back):
-                continue
-            viewer.seen = item.cursor.seq
-            if viewer.may_see(item):
-                viewer.outlet.write(encoded)
-                written += 1
-                if written % _WRITES_IN_A_ROW == 0:
-                    await asyncio.sleep(0)
-        self._metrics.frames.inc(written)
-
-
-async def _until(end: Coroutine[Any, Any, None], work: Coroutine[Any, Any, None]) -> None:
-    """Does `work`, no longer than until `end`."""
-    tasks = {asyncio.create_task(end), asyncio.create_task(work)}
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-
-
-def encode(item: StreamEvent | Reset) -> bytes:
-    """The frame of an event: `maitred.order.v1` is event `order`, its data the CloudEvent."""
-    if isinstance(item, Reset):
-        data = json.dumps({"cursor": str(item.cursor)}, separators=(",", ":")).encode()
-        return frame(data, event="reset", cursor=str(item.cursor))
-    name = item.type.split(".")[-2] if item.type.count(".") > 1 else item.type
-    return frame(item.payload, event=name, cursor=str(item.cursor))
+        frames: dict[str, bytes] = {}
+        written: defaultdict[str, int] = defaultdict(int)
+        for number, viewer in enumerate(self._receivers(item), start=1):
+            # Others are served between writes, and may have left.
+            if viewer.is_live and (is_back or viewer.seen is None or viewer.seen < seq):
+                viewer.seen = seq
+                if viewer.types is None or viewer.wants(item):
+                    frame = frames.get(viewer.key)
+                    if frame is None:
+                        frame = frames[viewer.key] = viewer.form.item(item)
+                    viewer.connection.write(frame)
+                    written[viewer.connection.kind] += 1
+            if number % WRITES_IN_A_ROW == 0:
+                await asyncio.sleep(0)
+        for kind, count in written.items():
+            self._count(kind, item, count)

@@ -194,6 +194,7 @@ async def serve_ours(
         mesh_public_keys=public_pem,
         page_token_key="bench",
         drain_delay_s=0.0,
+        most_connections_of_one=20_000,
     )
     await serve(Target("gateway", config, build), lambda bound: bound.http["gateway"])
 

@@ -185,6 +185,10 @@ class StreamReader:
         """Whether it is known where the streams end; subscribing waits for that."""
         return self._started.is_set()
 
+    def position(self, partition: int) -> int | None:
+        """Up to where a partition was read; None until it is known where the streams end."""
+        return self._positions.get(partition)
+
     async def started(self) -> None:
         """Returns once it is known where the streams end."""
         await self._started.wait()

@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from gateway.openapi.surfaces import envelopes
-from gateway.realtime.feeds import CHECK_S
+from gateway.realtime.connections import CHECK_S
 from services.chassis.data.outbox import partition_of
 from services.chassis.data.streams import stream_key
 from tests.integration.edge.serving import (
@@ -31,9 +31,10 @@ PATH = "/api/v1/events"
 async def watching(
     client: httpx.AsyncClient, after: str = "", **request: Any
 ) -> AsyncIterator[EventReader]:
-    """The events of a client from a position on, or from now."""
+    """The orders' events of a client from a position on, or from now."""
     headers = {"last-event-id": after} if after else {}
-    async with client.stream("GET", PATH, headers=headers, **request) as stream:
+    params = {"types": "maitred.order.v1", **request.pop("params", {})}
+    async with client.stream("GET", PATH, headers=headers, params=params, **request) as stream:
         assert stream.status_code == 200, await stream.aread()
         yield EventReader(stream)
 
@@ -168,6 +169,22 @@ async def test_a_position_of_another_tenant_is_refused(
     foreign = (partition_of(UUID(tenant.tenant_id)) + 1) % 16
     answer = await staff.get(PATH, params={"cursor": f"{foreign}-1"})
     assert (answer.status_code, answer.json()["reason"]) == (400, "CURSOR_INVALID")
+
+
+async def test_types_that_were_not_asked_for_are_left_out(
+    guest: httpx.AsyncClient, staff: httpx.AsyncClient
+) -> None:
+    async with (
+        watching(staff) as orders,
+        watching(staff, params={"types": ["maitred.trust.v1", "maitred.session.v1"]}) as others,
+    ):
+        placed = (await order_coffee(guest))["order_id"]
+        assert ids(await orders.take(1)) == [placed]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await others.take(1)
+    answer = await staff.get(PATH, params={"types": "orders"})
+    assert (answer.status_code, answer.json()["reason"]) == (400, "INVALID_FIELD")
 
 
 async def test_a_revoked_keys_stream_ends_at_once(served: House, tenant: Tenant) -> None:

@@ -3,45 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
-from starlette.types import Message
 
-from gateway.realtime.feeds import FeedMetrics, Feeds
-from gateway.realtime.outlet import Outlet
+from gateway.realtime import sse
+from gateway.realtime.connections import ConnectionMetrics
+from gateway.realtime.feeds import Feeds, Viewer
 from services.chassis.data.outbox import PARTITIONS, partition_of
 from services.chassis.data.redis_client import open_redis
 from services.chassis.data.streams import StreamReader, tell_restored
-from services.chassis.rpc.identity import Principal, Role
-
-STAFF = Principal(uuid4(), "key_1", frozenset({Role.STAFF}))
+from tests.support.wires import open_connection
 
 
 async def test_who_came_before_the_position_was_known_is_told_to_read_anew(redis_url: str) -> None:
-    sent: list[bytes] = []
-    told = asyncio.Event()
-
-    async def send(message: Message) -> None:
-        sent.append(message["body"])
-        if b"event: reset" in message["body"]:
-            told.set()
-
-    async def check() -> None:
-        pass
-
-    async with open_redis(redis_url) as client, asyncio.TaskGroup() as group:
-        await tell_restored(client, range(PARTITIONS))
-        reader = StreamReader(client)
-        feeds = Feeds(reader, FeedMetrics(CollectorRegistry()))
-        outlet = Outlet(send, 1024, b"")
-        following = group.create_task(feeds.follow(STAFF, None, outlet, check))
+    tenant_id = uuid4()
+    connection, client = open_connection()
+    viewer = Viewer(tenant_id, None, None, connection, sse.StreamForm(), None)
+    async with open_redis(redis_url) as redis, asyncio.TaskGroup() as group:
+        await tell_restored(redis, range(PARTITIONS))
+        reader = StreamReader(redis)
+        feeds = Feeds(reader, ConnectionMetrics(CollectorRegistry()).messages)
+        feeds.enter(viewer)
         await asyncio.sleep(0)
-        assert sent == []
-        reading = group.create_task(reader.run())
+        assert client.received == b""
+        reading: asyncio.Task[Any] = group.create_task(reader.run())
         async with asyncio.timeout(20):
-            await told.wait()
-        position = f"id: {partition_of(STAFF.tenant_id)}-0\n".encode()
-        assert all(frame.startswith(position) for frame in sent)
-        following.cancel()
+            await client.until(b"\n\n\r\n")
+            await client.until(b"event: reset")
+        position = f"id: {partition_of(tenant_id)}-0\n".encode()
+        assert client.received.count(position) == client.received.count(b"id: ") == 2
+        feeds.leave(viewer)
         reading.cancel()

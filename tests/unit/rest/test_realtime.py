@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import pytest
-from starlette.types import Message
 
-from gateway.realtime import sse
-from gateway.realtime.feeds import encode
-from gateway.realtime.outlet import Outlet
+from gateway.realtime import connections, sse
+from gateway.realtime.connections import (
+    DRAINING,
+    SILENCE_S,
+    SILENT,
+    SLOW_READER,
+    UNAUTHENTICATED,
+    Kind,
+)
+from gateway.realtime.sse import encode
 from services.chassis.data.streams import Cursor, Reset, StreamEvent
+from tests.support.wires import Reader, open_connection
 
 
 def test_a_frame_is_id_event_and_data() -> None:
@@ -43,79 +51,97 @@ def test_a_reset_moves_the_position() -> None:
     assert encode(Reset(Cursor(3, 9))) == b'id: 3-9\nevent: reset\ndata: {"cursor":"3-9"}\n\n'
 
 
-class Client:
-    """A server's send for a client that reads, or does not."""
-
-    def __init__(self) -> None:
-        self.body = b""
-        self.sends = 0
-        self.reading = asyncio.Event()
-        self.reading.set()
-
-    async def send(self, message: Message) -> None:
-        self.sends += 1
-        await self.reading.wait()
-        self.body += message["body"]
-
-    def outlet(self, most_bytes: int = 100) -> Outlet:
-        return Outlet(self.send, most_bytes, b"cut off")
-
-
 async def test_a_client_that_reads_is_written_to_at_once() -> None:
-    client = Client()
-    outlet = client.outlet()
-    outlet.write(b"a")
-    outlet.write(b"b")
-    assert client.body == b"ab"
-    assert await outlet.flush(0)
-
-
-async def test_what_comes_meanwhile_is_kept_and_written_in_order() -> None:
-    client = Client()
-    outlet = client.outlet()
-    client.reading.clear()
-    for piece in (b"a", b"b", b"c"):
-        outlet.write(piece)
-    assert client.body == b""
-    assert not await outlet.flush(0)
-    client.reading.set()
-    assert await outlet.flush(1)
-    outlet.write(b"d")
-    assert client.body == b"abcd"
-    assert client.sends == 3  # what was kept goes out in one
+    connection, client = open_connection()
+    assert connection.write(b"a")
+    assert connection.write(b"b")
+    assert client.received == b"ab"
+    assert await connection.drained(0)
 
 
 async def test_a_client_that_does_not_read_is_cut_off_with_a_reason() -> None:
-    client = Client()
-    outlet = client.outlet(most_bytes=10)
-    client.reading.clear()
+    connection, client = open_connection(most_bytes=10)
+    client.stop()
     for _ in range(20):
-        outlet.write(b"12345")
-    assert outlet.is_closed
-    client.reading.set()
-    assert await outlet.flush(1)
-    assert client.body == b"12345cut off"
+        connection.write(b"12345")
+    assert connection.ending is SLOW_READER
+    assert not await connection.drained(0)
+    closing = asyncio.create_task(connection.close(b"cut off", noted(client)))
+    client.go_on()
+    await closing
+    assert client.received == b"12345" * 3 + b"cut off" + b"closed"
 
 
-async def test_last_words_come_last() -> None:
-    client = Client()
-    outlet = client.outlet()
-    outlet.write(b"a")
-    outlet.close(b"bye")
-    outlet.write(b"too late")
-    await outlet.closed()
-    assert client.body == b"abye"
+async def test_a_client_that_never_reads_again_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_LAST_WORDS_S", 0.01)
+    connection, client = open_connection(most_bytes=10)
+    client.stop()
+    await connection.close(b"cut off", noted(client))
+    assert client.is_aborted
+    assert client.received == b""
 
 
-async def test_a_client_that_has_gone_holds_nothing() -> None:
-    client = Client()
-    outlet = client.outlet()
-    client.reading.clear()
-    outlet.write(b"a")
-    outlet.abandon()
-    assert await outlet.flush(1)
-    assert outlet.is_closed
-    assert client.body == b""
+async def test_an_ended_connection_is_attended_no_longer_and_written_to_no_more() -> None:
+    connection, client = open_connection()
+    attending = asyncio.create_task(connection.attend(asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    connection.end(DRAINING)
+    connection.end(SLOW_READER)
+    await attending
+    assert connection.ending is DRAINING
+    assert not connection.write(b"too late")
+    assert client.received == b""
+
+
+@pytest.mark.parametrize("is_attended", [False, True])
+async def test_a_connection_lasts_no_longer_than_its_credential(is_attended: bool) -> None:
+    connection, _ = open_connection()
+    attending = None
+    if is_attended:
+        attending = asyncio.create_task(connection.attend(asyncio.Event().wait()))
+        await asyncio.sleep(0)
+    connection.expire_in(0.01)
+    await (attending or connection.attend(asyncio.Event().wait()))
+    assert connection.ending is UNAUTHENTICATED
+
+
+async def test_a_new_credential_lengthens_a_connection() -> None:
+    connection, _ = open_connection()
+    told = asyncio.Event()
+    attending = asyncio.create_task(connection.attend(told.wait()))
+    await asyncio.sleep(0)
+    connection.expire_in(0.01)
+    connection.expire_in(None)
+    await asyncio.sleep(0.02)
+    assert not attending.done()
+    told.set()
+    await attending
+    assert connection.ending is None
+
+
+async def test_a_client_that_has_gone_is_written_to_no_more() -> None:
+    connection, client = open_connection()
+    client.abort()
+    assert not connection.write(b"a")
+    assert client.received == b""
+
+
+async def test_a_websocket_whose_client_is_silent_is_ended() -> None:
+    connection, client = open_connection(Kind.WEBSOCKET)
+    now = asyncio.get_running_loop().time()
+    connection.beat(now)
+    assert (client.received, connection.ending) == (b"beat", None)
+    connection.beat(now + SILENCE_S + 1)
+    assert connection.ending is SILENT
+
+
+def noted(client: Reader) -> Callable[[], Awaitable[None]]:
+    """A closing that the client sees."""
+
+    async def closing() -> None:
+        client.write(b"closed")
+
+    return closing
 
 
 def test_the_data_of_a_reset_is_json() -> None:

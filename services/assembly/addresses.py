@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.assembly.network import LOOPBACK, free_port
+from services.assembly.network import LOOPBACK, QUIET_PORTS, free_port
 
 EVERYWHERE = ("0.0.0.0", "[::]", "")  # noqa: S104 - recognised, never chosen
 
@@ -47,13 +47,18 @@ class Addresses:
         return int(self.by_owner[owner][kind].rpartition(":")[2])
 
 
-def choose_addresses(endpoints: Sequence[Endpoint]) -> Addresses:
-    """A free port for every endpoint, its own wish first, no two the same."""
+def choose_addresses(endpoints: Sequence[Endpoint], among: range = QUIET_PORTS) -> Addresses:
+    """A free port for every endpoint, its own wish first, no two the same.
+
+    Args:
+        endpoints: in the order they choose.
+        among: where those without a wish look.
+    """
     taken: set[int] = set()
     by_owner: dict[str, dict[str, str]] = {}
     moved: list[str] = []
     for endpoint in endpoints:
-        port = free_port(endpoint.port, taken)
+        port = free_port(endpoint.port, taken, among)
         taken.add(port)
         by_owner.setdefault(endpoint.owner, {})[endpoint.kind] = f"{endpoint.host}:{port}"
         if endpoint.port not in {0, port}:

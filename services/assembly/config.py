@@ -1,5 +1,6 @@
 """Settings of the assembly itself: the servers behind every service, and where state is kept."""
 
+from services.assembly.network import QUIET_PORTS
 from services.chassis.run.config import Settings, setting
 
 
@@ -22,3 +23,15 @@ class AssemblyConfig(Settings):
     home: str = setting(
         "", "Folder of embedded data, logs and generated keys; empty for .maitred in the checkout."
     )
+    quiet_ports: str = setting(
+        f"{QUIET_PORTS[0]}-{QUIET_PORTS[-1]}",
+        "Ports to take where any will do, first-last; installations that start at the same moment "
+        "on one machine need their own.",
+        pattern=r"^\d{4,5}-\d{4,5}$",
+    )
+
+    @property
+    def ports(self) -> range:
+        """The quiet ports."""
+        first, last = map(int, self.quiet_ports.split("-"))
+        return range(first, last + 1)

@@ -68,7 +68,7 @@ class Mesh:
         guard = None if sys.platform == "linux" else Guard()
         self._supervisor = Supervisor(signals, self._changed, guard)
         self._addresses = choose_addresses(
-            [*_embedded_endpoints(config, port), *wished_endpoints(TARGETS, port)]
+            [*_embedded_endpoints(config, port), *wished_endpoints(TARGETS, port)], config.ports
         )
         self._servers = _servers(home, self._addresses)
         urls = {name: server.url for name, server in self._servers.items()}

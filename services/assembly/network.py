@@ -11,17 +11,20 @@ SEARCHED = 200
 QUIET_PORTS = range(20_000, 32_000)
 
 
-def free_port(preferred: int, taken: Collection[int] = ()) -> int:
-    """The first port from `preferred` on that nobody listens on; 0 for any.
+def free_port(
+    preferred: int, taken: Collection[int] = (), among: range = QUIET_PORTS
+) -> int:
+    """The first port from `preferred` on that nobody listens on; 0 for any of `among`.
 
     Args:
         preferred: where to begin, 0 … 65535.
         taken: ports promised to others but not bound yet.
+        among: where to look for any, from a random one on.
 
     Raises:
         OSError: 200 ports one after another are all taken.
     """
-    first = preferred or QUIET_PORTS[secrets.randbelow(len(QUIET_PORTS))]
+    first = preferred or among[secrets.randbelow(max(len(among) - SEARCHED, 1))]
     for port in range(first, min(first + SEARCHED, 65536)):
         if port not in taken and _is_free(port):
             return port

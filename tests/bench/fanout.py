@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack
 import redis
 
 from gateway.identity.model import read_key
-from services.assembly.network import free_port
 from services.chassis.data.outbox import PARTITIONS, partition_of
 from services.chassis.data.streams import RESTORED, stream_key
 from services.chassis.rpc.identity import MeshSigner, new_key
@@ -20,6 +19,7 @@ from tests.bench.orders_menu import placed_event
 from tests.bench.processes import served
 from tests.bench.rest import api_key
 from tests.bench.table import Row, interleaved
+from tests.support.ports import free_port
 
 CONNECTIONS = 5_000
 # Of what a process may have open, so much is for other things.
@@ -33,7 +33,7 @@ async def rows() -> Sequence[Row]:
     key = new_key()
     async with AsyncExitStack() as stack:
         bare, ours = await stack.enter_async_context(stores(2))
-        rpc = free_port(0)
+        rpc = free_port()
         gateway = await stack.enter_async_context(
             served(
                 "rest_server",

@@ -12,13 +12,13 @@ import httpx
 from maitred.orders.v1 import order_service_pb2, order_service_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.assembly.network import free_port
 from services.chassis.data.ids import to_id
 from services.chassis.rpc.identity import MeshSigner, Principal, Role, new_key
 from tests.bench.databases import store
 from tests.bench.orders_menu import TENANT, priced_cart
 from tests.bench.processes import served
 from tests.bench.table import Row, interleaved
+from tests.support.ports import free_port
 
 ORDERS = 600
 AT_ONCE = 16
@@ -34,7 +34,7 @@ async def rows() -> Sequence[Row]:
     async with AsyncExitStack() as stack:
         one = await stack.enter_async_context(store())
         own_url = one.database.service_url("orders")
-        admin = free_port(0)
+        admin = free_port()
         ports = {
             "bare": await stack.enter_async_context(served("orders_server", "bare", own_url)),
             "ours": await stack.enter_async_context(

@@ -18,11 +18,11 @@ from maitred.identity.v1 import (
     tenant_service_pb2_grpc,
 )
 
-from services.assembly.network import free_port
 from services.chassis.rpc.identity import MeshSigner, Principal, Role, new_key
 from tests.bench.databases import store
 from tests.bench.processes import served
 from tests.bench.table import Row, interleaved
+from tests.support.ports import free_port
 
 REQUESTS = 1_600
 AT_ONCE = 16
@@ -50,7 +50,7 @@ async def rows() -> Sequence[Row]:
         one = await stack.enter_async_context(store())
         upstream = await stack.enter_async_context(served("rest_server", "upstream"))
         address = f"127.0.0.1:{upstream}"
-        rpc = free_port(0)
+        rpc = free_port()
         ports = {
             "bare": await stack.enter_async_context(served("rest_server", "bare", address)),
             "ours": await stack.enter_async_context(

@@ -25,11 +25,12 @@ from services.assembly.client import GatewayClient
 from services.assembly.conversation import Conversation
 from services.assembly.evals.tenant import scratch_tenant
 from services.assembly.migrations import service_urls
-from services.assembly.network import LOOPBACK, free_port
+from services.assembly.network import LOOPBACK
 from services.chassis.rpc.identity import KeyPair, MeshSigner, new_key
 from services.chassis.rpc.peers import Peers
 from tests.chart.chart import Rendered, container, environment, of_kind, render, secrets
 from tests.chart.test_image import image_environment
+from tests.support.ports import free_port
 from tests.support.servers import Servers
 
 START_S = 120.0
@@ -115,7 +116,7 @@ def release(
     subprocess.run(command(job), env=told(job), cwd=home, check=True, timeout=START_S)
     for one in deployments.values():
         for port in container(one)["ports"]:
-            ports[port["containerPort"]] = free_port(0, ports.values())
+            ports[port["containerPort"]] = free_port(ports.values())
     with ExitStack() as stack:
         for target, one in deployments.items():
             log = stack.enter_context((home / f"{target}.log").open("w"))

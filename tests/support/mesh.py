@@ -15,6 +15,7 @@ from services.assembly.embedded.privileges import launcher
 from services.assembly.home import Home
 from services.assembly.record import ProcessRecord, RunRecord, read_record
 from services.assembly.supervisor import State
+from tests.support.ports import own_ports
 
 START_S = 120.0
 PROCESSES = (
@@ -129,13 +130,17 @@ def paused(mesh: RunningMesh, name: str) -> Iterator[None]:
 
 
 def own_environment(home: Home) -> dict[str, str]:
-    """This process's environment without any setting of ours but the state folder."""
+    """This process's environment without any setting of ours but those that keep it apart."""
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("MAITRED_", "DATABASE_URL", "REDIS_URL"))
     }
-    return inherited | {"MAITRED_HOME": str(home.path)}
+    ports = own_ports()
+    return inherited | {
+        "MAITRED_HOME": str(home.path),
+        "MAITRED_QUIET_PORTS": f"{ports[0]}-{ports[-1]}",
+    }
 
 
 def wait_until(happened: Callable[[], bool], seconds: float) -> None:

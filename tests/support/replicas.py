@@ -10,8 +10,9 @@ import httpx
 
 from services.assembly.local import PAGE_TOKEN_KEY, local_mesh_key
 from services.assembly.migrations import service_urls
-from services.assembly.network import LOOPBACK, free_port
+from services.assembly.network import LOOPBACK
 from tests.support.mesh import RunningMesh, own_environment, wait_until
+from tests.support.ports import free_port
 
 TARGETS = ("orders", "coordinator", "gateway")
 # What they call, and what loses nothing by staying one: the mesh's own serve.
@@ -44,7 +45,7 @@ def replicated(mesh: RunningMesh) -> Iterator[Mapping[str, Sequence[Replica]]]:
     ports: set[int] = set()
 
     def address() -> str:
-        port = free_port(0, ports)
+        port = free_port(ports)
         ports.add(port)
         return f"{LOOPBACK}:{port}"
 

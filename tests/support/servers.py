@@ -14,7 +14,7 @@ from psycopg import sql
 from services.assembly.embedded import EmbeddedPostgres, EmbeddedValkey, Server
 from services.assembly.home import CHECKOUT, Home
 from services.assembly.migrations import migrate_all, service_urls
-from services.assembly.network import free_port
+from tests.support.ports import free_port
 
 TESTS_HOME = CHECKOUT / ".maitred" / "test"
 START_S = 60.0
@@ -143,8 +143,8 @@ def _drop(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None
 def start_servers(home: Home) -> Iterator[Servers]:
     """Both servers, with their data in `home`, until the block ends."""
     with ExitStack() as stack:
-        postgres = EmbeddedPostgres(home, free_port(0))
-        valkey = EmbeddedValkey(home, free_port(0))
+        postgres = EmbeddedPostgres(home, free_port())
+        valkey = EmbeddedValkey(home, free_port())
         stack.enter_context(running(postgres, SIGINT))
         stack.enter_context(running(valkey, SIGTERM))
         servers = Servers(postgres.url, valkey.url, home)

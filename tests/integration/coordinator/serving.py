@@ -18,7 +18,6 @@ from maitred.coordinator.v1 import (
     turn_pb2,
 )
 
-from services.assembly.network import free_port
 from services.chassis.rpc.identity import Principal
 from services.chassis.run.lifecycle import Target
 from services.coordinator.config import CoordinatorConfig
@@ -26,6 +25,7 @@ from services.coordinator.wiring import build as build_coordinator
 from services.orders.config import OrdersConfig
 from services.orders.wiring import build as build_orders
 from tests.integration.orders.serving import OrdersClient
+from tests.support.ports import free_port
 from tests.support.servers import MigratedDatabase
 from tests.support.services import SETTINGS, Clock, guest, metadata, running
 
@@ -202,4 +202,4 @@ async def coordinator_at(
 
 def some_port() -> int:
     """A port nobody listens on."""
-    return free_port(0)
+    return free_port()

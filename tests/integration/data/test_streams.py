@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.assembly.embedded import EmbeddedValkey
-from services.assembly.network import free_port
 from services.chassis.data.streams import Cursor, Reset, SlowConsumer, StreamEvent, StreamReader
 from tests.integration.data.streaming import (
     KEY,
@@ -22,6 +21,7 @@ from tests.integration.data.streaming import (
     take,
     take_from,
 )
+from tests.support.ports import free_port
 from tests.support.servers import Servers, claim_home, running
 
 
@@ -273,7 +273,7 @@ async def test_a_subscriber_that_left_is_forgotten(
 
 async def test_reading_survives_a_redis_that_dies_and_comes_back(servers: Servers) -> None:
     with claim_home(servers.home.path / "second") as home:
-        valkey = EmbeddedValkey(home, free_port(0))
+        valkey = EmbeddedValkey(home, free_port())
         seen: list[int] = []
         half = asyncio.Event()
 

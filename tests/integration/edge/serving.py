@@ -25,7 +25,6 @@ from maitred.identity.v1 import (
 
 from gateway.config import GatewayConfig
 from gateway.wiring import build as build_gateway
-from services.assembly.network import free_port
 from services.bandit.config import BanditConfig
 from services.bandit.wiring import build as build_bandit
 from services.chassis.rpc.identity import Principal, Role
@@ -42,6 +41,7 @@ from services.relay.wiring import build as build_relay
 from services.retrieval.config import RetrievalConfig
 from services.retrieval.wiring import build as build_retrieval
 from tests.integration.orders.serving import menu
+from tests.support.ports import free_port
 from tests.support.servers import MigratedDatabase
 from tests.support.services import KEY, metadata, running
 
@@ -135,7 +135,7 @@ async def house(
         settings: of the gateway, where they are not the default.
     """
     names = ("gateway", "coordinator", "orders", "bandit", "learning", "retrieval", "relay")
-    ports = {name: free_port(0) for name in names}
+    ports = {name: free_port() for name in names}
     peers = {f"{name}_address": f"ipv4:127.0.0.1:{port}" for name, port in ports.items()}
 
     def config(kind: type[ProcessConfig], name: str, **more: Any) -> ProcessConfig:

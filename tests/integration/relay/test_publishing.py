@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.assembly.embedded import EmbeddedValkey
-from services.assembly.network import free_port
 from services.chassis.data.redis_client import open_redis
 from services.chassis.data.streams import restored_ends, stream_key
 from tests.integration.relay.relaying import (
@@ -16,6 +15,7 @@ from tests.integration.relay.relaying import (
     event,
     eventually,
 )
+from tests.support.ports import free_port
 from tests.support.servers import Servers, claim_home, running
 
 KEY = stream_key(PARTITION)
@@ -153,7 +153,7 @@ async def test_with_redis_down_the_outbox_drains_and_the_streams_catch_up(
     bench: Bench, servers: Servers
 ) -> None:
     with claim_home(servers.home.path / "second") as home:
-        valkey = EmbeddedValkey(home, free_port(0))
+        valkey = EmbeddedValkey(home, free_port())
         async with bench.relaying(redis_url=valkey.url, poll_s=0.1) as metrics:
             await bench.write_many(5)
 

@@ -35,6 +35,7 @@ class GatewayConfig(ProcessConfig):
     learning_address: str = peer("learning", "ipv4:127.0.0.1:7104")
     retrieval_address: str = peer("retrieval", "ipv4:127.0.0.1:7105")
     relay_address: str = peer("relay", "ipv4:127.0.0.1:7106")
+    worker_address: str = peer("worker", "ipv4:127.0.0.1:7107")
     request_timeout_s: float = setting(
         15.0, "Seconds a request may take, the chat and event streams apart.", gt=0
     )

@@ -14,6 +14,7 @@ from maitred.coordinator.v1 import (
 )
 from maitred.events.v1 import dead_letter_service_pb2
 from maitred.identity.v1 import api_key_service_pb2, tenant_service_pb2
+from maitred.jobs.v1 import job_service_pb2
 from maitred.learning.v1 import (
     cycle_service_pb2,
     recommendation_service_pb2,
@@ -26,6 +27,7 @@ from maitred.orders.v1 import (
     order_service_pb2,
     promotion_service_pb2,
     quote_service_pb2,
+    webhook_service_pb2,
 )
 from maitred.retrieval.v1 import document_service_pb2, search_service_pb2
 
@@ -50,6 +52,7 @@ CONTRACTS: Sequence[FileDescriptor] = tuple(
         promotion_service_pb2,
         quote_service_pb2,
         order_service_pb2,
+        webhook_service_pb2,
         document_service_pb2,
         search_service_pb2,
         policy_service_pb2,
@@ -58,6 +61,7 @@ CONTRACTS: Sequence[FileDescriptor] = tuple(
         cycle_service_pb2,
         recommendation_service_pb2,
         dead_letter_service_pb2,
+        job_service_pb2,
         tenant_service_pb2,
         api_key_service_pb2,
     )
@@ -68,6 +72,7 @@ PEERS: Mapping[str, str] = {
     "maitred.coordinator.v1": "coordinator",
     "maitred.events.v1": "relay",
     "maitred.identity.v1": "gateway",
+    "maitred.jobs.v1": "worker",
     "maitred.learning.v1": "learning",
     "maitred.orders.v1": "orders",
     "maitred.retrieval.v1": "retrieval",

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.assembly.addresses import Addresses, Endpoint
 from services.assembly.home import Home
+from services.assembly.migrations import database_fields
 from services.assembly.targets import LISTEN_FIELDS, Target
 from services.chassis.rpc.identity import KeyPair, key_pair, new_key
 from services.chassis.run.config import ProcessConfig
@@ -65,7 +66,7 @@ class LocalMesh:
         return {
             **listening,
             **called,
-            "database_url": self.service_urls.get(target.name, ""),
+            **database_fields(config, self.service_urls),
             "redis_url": self.redis_url,
             "mesh_public_keys": self.mesh_key.public_pem,
             "mesh_private_key": self.mesh_key.private_pem if target.mints else "",

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from services.assembly.home import Home
 from services.chassis.data.migrate import SchemaMigrations, migrate
+from services.chassis.run.config import ProcessConfig
 
 
 def schemas() -> Mapping[str, SchemaMigrations]:
@@ -44,6 +45,21 @@ def service_urls(
         target: chosen.get(target)
         or _as_role(database_url, schema.role, home.secret(f"{schema.role}.password"))
         for target, schema in schemas().items()
+    }
+
+
+def database_fields(config: type[ProcessConfig], urls: Mapping[str, str]) -> Mapping[str, str]:
+    """What the fields of a target's settings that name a service's database are to hold.
+
+    Args:
+        config: its settings; a field of `MAITRED_DB_<SERVICE>_URL` is that service's.
+        urls: of `service_urls`.
+    """
+    by_variable = {f"MAITRED_DB_{target.upper()}_URL": url for target, url in urls.items()}
+    return {
+        field: by_variable[variable]
+        for field in config.model_fields
+        if (variable := config.variable(field)) in by_variable
     }
 
 

@@ -94,6 +94,12 @@ def _relay() -> Wiring:
     return Wiring(RelayConfig, build)
 
 
+def _worker() -> Wiring:
+    from services.assembly.background import BackgroundConfig, build
+
+    return Wiring(BackgroundConfig, build)
+
+
 # In the order they are started; they drain in the reverse order, so callers go first.
 TARGETS = (
     Target("relay", _relay, ("grpc", "admin")),
@@ -101,6 +107,7 @@ TARGETS = (
     Target("retrieval", _retrieval, ("grpc", "admin")),
     Target("bandit", _bandit, ("grpc", "admin")),
     Target("learning", _learning, ("grpc", "admin")),
+    Target("worker", _worker, ("grpc", "admin")),
     Target("coordinator", _coordinator, ("grpc", "admin")),
     Target("gateway", _gateway, ("http", "grpc", "admin"), mints=True),
 )

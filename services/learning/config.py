@@ -1,8 +1,11 @@
 """Settings of the learning service."""
 
+from datetime import timedelta
+
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.run.config import ProcessConfig, setting
+from services.learning.trust import TrustPolicy
 
 
 class LearningConfig(ProcessConfig):
@@ -46,3 +49,19 @@ class LearningConfig(ProcessConfig):
         ge=0,
         le=1,
     )
+
+    @property
+    def policy(self) -> TrustPolicy:
+        """The rules of trust these settings make."""
+        return TrustPolicy(
+            half_life=timedelta(seconds=self.half_life_s),
+            timely=timedelta(seconds=self.timely_s),
+            minimum_evidence=self.minimum_evidence,
+            probe_share=self.probe_share,
+        )
+
+    @property
+    def switched_off(self) -> str:
+        """The switch that keeps cycles from running; empty if none does."""
+        switches = {"LEARNING_ENABLED": self.is_enabled, "LEARNING_JOBS": self.runs_jobs}
+        return next((name for name, is_on in switches.items() if not is_on), "")

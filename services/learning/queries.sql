@@ -225,3 +225,28 @@ WHERE tenant_id = $1
     )
     AND ($2::text IS NULL OR kind = $2)
 ORDER BY position;
+
+-- name: list_tenants
+-- A page of all tenants something was learned of, after $1.
+SELECT tenant_id, time_zone, cycle_date
+FROM learning.list_tenants_v1($1, $2);
+
+-- name: begin_nights
+-- Day $2 counts as planned for a tenant no day was planned for.
+INSERT INTO learning.tenants AS held (tenant_id, cycle_date)
+VALUES ($1, $2)
+ON CONFLICT (tenant_id) DO UPDATE SET cycle_date = excluded.cycle_date
+WHERE held.cycle_date IS NULL;
+
+-- name: plan_night
+-- Day $3 is planned if $2 was the last one; no row if not.
+UPDATE learning.tenants
+SET cycle_date = $3
+WHERE tenant_id = $1 AND cycle_date = $2
+RETURNING true AS planned;
+
+-- name: settle_tenant
+-- The tenant lives in time zone $2.
+INSERT INTO learning.tenants (tenant_id, time_zone)
+VALUES ($1, $2)
+ON CONFLICT (tenant_id) DO UPDATE SET time_zone = excluded.time_zone;

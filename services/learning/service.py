@@ -19,7 +19,7 @@ from maitred.learning.v1 import (
 )
 
 from services.chassis.data.idempotency import Answer
-from services.chassis.data.ids import IdFactory, from_id, to_id
+from services.chassis.data.ids import IdFactory, from_id
 from services.chassis.data.pages import PageTokens, page_size
 from services.chassis.rpc.call import current
 from services.chassis.rpc.repeats import keyless, scope_of, tell_replayed
@@ -38,10 +38,10 @@ from services.learning.convert import (
     to_state,
     trust_not_found,
 )
-from services.learning.cycles import Known, kept, run
 from services.learning.events import recorded
 from services.learning.metrics import LearningMetrics
-from services.learning.store import CycleRunning, CycleStore, LearningStore, NewCycle
+from services.learning.running import CycleRunner
+from services.learning.store import CycleRunning, CycleStore, LearningStore
 from services.learning.trust import TrustPolicy, unknown
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -179,8 +179,7 @@ class CycleService(cycle_service_pb2_grpc.CycleServiceServicer):
     def __init__(
         self,
         store: CycleStore,
-        policy: TrustPolicy,
-        ids: IdFactory,
+        runner: CycleRunner,
         clock: Clock,
         tokens: PageTokens,
         committed: Callable[[], None],
@@ -189,8 +188,7 @@ class CycleService(cycle_service_pb2_grpc.CycleServiceServicer):
     ) -> None:
         """As wired; `switched_off` names the switch that keeps cycles from running, if one does."""
         self._store = store
-        self._policy = policy
-        self._ids = ids
+        self._runner = runner
         self._clock = clock
         self._tokens = tokens
         self._committed = committed
@@ -227,24 +225,7 @@ class CycleService(cycle_service_pb2_grpc.CycleServiceServicer):
 
     async def _run(self, request: cycle_service_pb2.RunCycleRequest) -> Answer:
         scope = scope_of(current().principal, "RunCycle", request.request_id)
-        now = self._clock()
-        return await self._store.run(
-            scope, keyless(request), now, lambda known: self._cycle(scope.tenant_id, known, now)
-        )
-
-    def _cycle(self, tenant_id: UUID, known: Known, now: datetime) -> NewCycle:
-        findings = run(known, self._policy, now)
-        cycle = kept(findings, now, self._ids.new)
-        cause = to_id("cyc", cycle.cycle_id)
-        return NewCycle(
-            kept=cycle,
-            served=findings.served,
-            saved=tuple(
-                recorded(tenant_id, before, after, cause, self._ids)
-                for before, after in findings.settled
-            ),
-            answer=from_cycle(cycle).SerializeToString(),
-        )
+        return await self._runner.run(scope, keyless(request), self._clock())
 
     async def GetCycle(
         self, request: cycle_service_pb2.GetCycleRequest, context: Context

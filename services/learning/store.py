@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
@@ -60,6 +60,15 @@ class NewCycle:
     served: Mapping[str, int]
     saved: tuple[Saved, ...]
     answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant something was learned of, its time zone, and the last day planned for."""
+
+    tenant_id: UUID
+    time_zone: str
+    cycle_date: date | None
 
 
 class CycleRunning(Exception):
@@ -336,6 +345,38 @@ class CycleStore:
                 for position, one in enumerate(kept.patterns)
             ],
         )
+
+
+class NightStore:
+    """Tenants, their time zones and the days their cycles were planned for."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def tenants(self, after: UUID | None, limit: int) -> list[Tenant]:
+        """At most `limit` tenants something was learned of, in the order of their ids."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(_QUERIES.list_tenants, after, limit)
+        return [Tenant(row["tenant_id"], row["time_zone"], row["cycle_date"]) for row in rows]
+
+    async def begin(self, tenant_id: UUID, day: date) -> None:
+        """The tenant's first cycle is that of the day after."""
+        async with self._database.tenant(tenant_id) as connection:
+            await connection.execute(_QUERIES.begin_nights, tenant_id, day)
+
+    @asynccontextmanager
+    async def planning(self, tenant: Tenant, day: date) -> AsyncIterator[Connection | None]:
+        """A transaction in which the day is planned; None if somebody else has planned it."""
+        async with self._database.tenant(tenant.tenant_id) as connection:
+            planned = await connection.fetchval(
+                _QUERIES.plan_night, tenant.tenant_id, tenant.cycle_date, day
+            )
+            yield connection if planned else None
+
+    @staticmethod
+    async def settle(connection: Connection, tenant_id: UUID, time_zone: str) -> None:
+        """The tenant lives in that zone from now on."""
+        await connection.execute(_QUERIES.settle_tenant, tenant_id, time_zone)
 
 
 async def _with_findings(

@@ -185,6 +185,11 @@ def settled(trust: AgentTrust, policy: TrustPolicy, now: datetime) -> AgentTrust
     )
 
 
+def faded(trust: AgentTrust, policy: TrustPolicy, now: datetime) -> AgentTrust:
+    """The trust with its evidence faded to now; boost and verdict wait for the cycle."""
+    return replace(trust, evidence=trust.evidence.at(now, policy.half_life), update_time=now)
+
+
 def has_changed(before: AgentTrust, after: AgentTrust) -> bool:
     """Whether `after` is to be recorded and told: a boost, a state, or noticeably the trust."""
     moved = abs(scores(after.evidence).overall - after.told) >= NOTICEABLE

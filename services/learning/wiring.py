@@ -1,7 +1,5 @@
 """The composition root of the learning service."""
 
-from datetime import timedelta
-
 from services.chassis.data.consumer import Consumer
 from services.chassis.data.expiry import Expiry
 from services.chassis.data.idempotency import IdempotencyKeys, delete_expired_keys
@@ -15,9 +13,9 @@ from services.learning.consumer import Learner
 from services.learning.events import READ
 from services.learning.metrics import LearningMetrics
 from services.learning.migrations import SCHEMA
+from services.learning.running import CycleRunner
 from services.learning.service import CycleService, RecommendationService, TrustService
 from services.learning.store import CycleStore, LearningStore
-from services.learning.trust import TrustPolicy
 
 
 async def build(config: LearningConfig, resources: Resources) -> Component:
@@ -38,12 +36,7 @@ async def build(config: LearningConfig, resources: Resources) -> Component:
     keys = IdempotencyKeys(database, "learning", expiry.served)
     notifier = OutboxNotifier(config.database_url)
     metrics = LearningMetrics(resources.telemetry.registry)
-    policy = TrustPolicy(
-        half_life=timedelta(seconds=config.half_life_s),
-        timely=timedelta(seconds=config.timely_s),
-        minimum_evidence=config.minimum_evidence,
-        probe_share=config.probe_share,
-    )
+    policy = config.policy
     store = LearningStore(database)
     learner = Learner(
         store, policy, ids, clock, metrics, is_tracking=config.is_enabled and config.is_tracking
@@ -59,18 +52,18 @@ async def build(config: LearningConfig, resources: Resources) -> Component:
         metrics=resources.telemetry.consumers,
         chance=resources.random.random,
     )
+    cycles = CycleStore(database, keys, store)
     services = (
         TrustService(store, policy, ids, clock, notifier.committed),
         RecommendationService(store, tokens),
         CycleService(
-            CycleStore(database, keys, store),
-            policy,
-            ids,
+            cycles,
+            CycleRunner(cycles, policy, ids),
             clock,
             tokens,
             notifier.committed,
             metrics,
-            _switched_off(config),
+            config.switched_off,
         ),
     )
     return Component(
@@ -83,9 +76,3 @@ async def build(config: LearningConfig, resources: Resources) -> Component:
         ),
         ready=database.ping,
     )
-
-
-def _switched_off(config: LearningConfig) -> str:
-    """The switch that keeps cycles from running; empty if none does."""
-    switches = {"LEARNING_ENABLED": config.is_enabled, "LEARNING_JOBS": config.runs_jobs}
-    return next((name for name, is_on in switches.items() if not is_on), "")

@@ -26,6 +26,7 @@ PROCESSES = (
     "learning",
     "retrieval",
     "relay",
+    "worker",
     "postgres",
     "valkey",
 )

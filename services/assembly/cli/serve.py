@@ -17,7 +17,7 @@ def serve(
     role that `maitred migrate` made, with the password kept in the state folder.
     """
     from services.assembly.config import AssemblyConfig
-    from services.assembly.migrations import service_urls
+    from services.assembly.migrations import database_fields, service_urls
     from services.assembly.running import state_folder
     from services.assembly.targets import select
     from services.assembly.workers import serve_workers
@@ -29,8 +29,12 @@ def serve(
     for target in select(targets):
         wiring = target.load()
         config = wiring.config()
-        if not config.database_url:
-            config = config.model_copy(update={"database_url": made.get(target.name, "")})
+        missing = {
+            field: url
+            for field, url in database_fields(wiring.config, made).items()
+            if not getattr(config, field)
+        }
+        config = config.model_copy(update=missing)
         served.append(Target(target.name, config, wiring.build))
     if workers == 1:
         run_process(served)

@@ -54,6 +54,14 @@ def upgrade() -> None:
             update_time timestamptz NOT NULL DEFAULT now()
         ) WITH (fillfactor = 50);
 
+        -- What workers last said they were configured with.
+        CREATE TABLE jobs.schedules (
+            task text NOT NULL,
+            cron text NOT NULL,
+            queue text NOT NULL,
+            PRIMARY KEY (task, cron)
+        );
+
         -- Defers a job in the caller's transaction. NULL if one with the queueing lock waits.
         CREATE FUNCTION jobs.defer_v1(
             p_queue text, p_task text, p_args jsonb, p_lock text, p_queueing_lock text,

@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from services.chassis.data.redis_client import open_redis
 from services.chassis.data.streams import Cursor, StreamEvent, tell_restored
 from tests.integration.data.streaming import KEY, PARTITION, TENANT
 from tests.support.servers import MigratedDatabase
+from tests.support.services import Clock
 
 TYPE = "maitred.order.v1"
 SCHEMA = "tally"
@@ -76,6 +76,7 @@ class Bench:
         client: the streams' server.
         database: as the service's role.
         admin: as the migrator, who sees every tenant's rows.
+        clock: of the consumers.
         registry: of the metrics of all consumers.
     """
 
@@ -83,6 +84,7 @@ class Bench:
     database: Database
     admin: Database
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    clock: Clock = field(default_factory=Clock)
     _metrics: ConsumerMetrics = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,9 +115,11 @@ class Bench:
             effect=effect or counted(),
             database=database or self.database,
             redis=client or self.client,
-            clock=lambda: datetime.now(UTC),
+            clock=self.clock,
             metrics=self._metrics,
             look_every_s=0.05,
+            retry_look_every_s=0.02,
+            chance=lambda: 0.5,
         )
 
     @asynccontextmanager
@@ -157,6 +161,14 @@ class Bench:
             return await self.position() == seq
 
         await eventually(is_there)
+
+    async def until_effects(self, seqs: list[int]) -> None:
+        """Returns once these events had their effects, in this order, and no others."""
+
+        async def are_there() -> bool:
+            return await self.effects() == seqs
+
+        await eventually(are_there)
 
     async def looks(self) -> int:
         """How often positions were compared with the ends of streams."""

@@ -1,11 +1,12 @@
-"""A tenant's catalog at one version, and what is worth computing once for it."""
+"""A tenant's catalog at one moment, and what is worth computing once for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
 
 from services.orders.catalog.model import Catalog
+from services.orders.catalog.serving import Served, Stock
 from services.orders.newest import Newest
 
 _Derived = TypeVar("_Derived")
@@ -13,7 +14,7 @@ _Derived = TypeVar("_Derived")
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """A catalog as imported: `document` is the contract's bytes, `catalog` what they mean.
+    """A catalog as it is served: `document` is the contract's bytes, as imported.
 
     Versions of a tenant count from 1; 0 is the empty catalog of one that imported none.
     """
@@ -21,19 +22,48 @@ class Edition:
     tenant_id: UUID
     version: int
     document: bytes
-    catalog: Catalog
+    stock: Stock
+    served: Served
+
+    @property
+    def catalog(self) -> Catalog:
+        """What the document means, with nothing available that cannot be had now."""
+        return self.served.catalog
+
+    @property
+    def state(self) -> Hashable:
+        """Different wherever `catalog` is."""
+        return self.version, self.served.closed
+
+
+def by_version(edition: Edition) -> Hashable:
+    """For what does not depend on what can be had now."""
+    return edition.version
+
+
+def by_state(edition: Edition) -> Hashable:
+    """For what does."""
+    return edition.state
 
 
 class PerEdition(Generic[_Derived]):
-    """What `derive` makes of an edition, kept for the newest edition of the last tenants asked."""
+    """What `derive` makes of an edition, kept for the newest edition of the last tenants asked.
 
-    def __init__(self, derive: Callable[[Edition], _Derived]) -> None:
+    It is made again when `key` is another.
+    """
+
+    def __init__(
+        self,
+        derive: Callable[[Edition], _Derived],
+        key: Callable[[Edition], Hashable] = by_state,
+    ) -> None:
         self._derive = derive
-        self._kept = Newest[tuple[int, _Derived]]()
+        self._key = key
+        self._kept = Newest[tuple[Hashable, _Derived]]()
 
     def of(self, edition: Edition) -> _Derived:
         """The derived value, made at the first call for an edition."""
-        known = self._kept.of(edition.tenant_id)
-        if known is None or known[0] != edition.version:
-            known = (edition.version, self._derive(edition))
+        known, key = self._kept.of(edition.tenant_id), self._key(edition)
+        if known is None or known[0] != key:
+            known = (key, self._derive(edition))
         return self._kept.keep(edition.tenant_id, known)[1]

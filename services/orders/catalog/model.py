@@ -9,6 +9,11 @@ from enum import Enum
 from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from services.orders.hours import Window
+
+# Basis points.
+_WHOLE = 10_000
+
 
 class OptionKind(Enum):
     """How many options of a group one line may carry."""
@@ -90,7 +95,9 @@ class Product:
 
     ``attributes`` are (name, value) facts that answer questions, such as ("size", "12 oz");
     ``allergens`` lists what the product is known to contain. ``option_group_ids`` and
-    ``add_on_ids`` are what the product may be varied by.
+    ``add_on_ids`` are what the product may be varied by. ``tax_rate`` is in basis points, None for
+    that of its category; it is served in any of ``windows``, or always where there are none.
+    ``available`` is False for what is sold out.
     """
 
     id: str
@@ -104,6 +111,20 @@ class Product:
     add_on_ids: tuple[str, ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
     available: bool = True
+    tax_rate: int | None = None
+    windows: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A heading, and what holds for the products under it unless they say otherwise.
+
+    Products under it are served when one of its ``windows`` is open and one of their own is.
+    """
+
+    name: str
+    tax_rate: int | None = None
+    windows: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +132,7 @@ class Catalog:
     """Everything one tenant sells.
 
     ``language`` is a BCP 47 tag, ``currency`` ISO 4217, ``time_zone`` an IANA name.
+    ``default_tax_rate`` is in basis points. Products may stand under headings that are no category.
 
     Raises InvalidCatalog when ids repeat or a reference leads nowhere.
     """
@@ -122,10 +144,14 @@ class Catalog:
     add_ons: tuple[AddOn, ...] = ()
     order_choices: tuple[OrderChoice, ...] = ()
     time_zone: str = "UTC"
+    categories: tuple[Category, ...] = ()
+    prices_exclude_tax: bool = False
+    default_tax_rate: int = 0
     products_by_id: Mapping[str, Product] = field(init=False, repr=False, compare=False)
     groups_by_id: Mapping[str, OptionGroup] = field(init=False, repr=False, compare=False)
     add_ons_by_id: Mapping[str, AddOn] = field(init=False, repr=False, compare=False)
     choices_by_id: Mapping[str, OrderChoice] = field(init=False, repr=False, compare=False)
+    categories_by_name: Mapping[str, Category] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         index = object.__setattr__
@@ -133,6 +159,7 @@ class Catalog:
         index(self, "groups_by_id", MappingProxyType({g.id: g for g in self.option_groups}))
         index(self, "add_ons_by_id", MappingProxyType({a.id: a for a in self.add_ons}))
         index(self, "choices_by_id", MappingProxyType({c.id: c for c in self.order_choices}))
+        index(self, "categories_by_name", MappingProxyType({c.name: c for c in self.categories}))
         if problems := tuple(_problems(self)):
             raise InvalidCatalog(problems)
 
@@ -144,12 +171,35 @@ class Catalog:
         """Return the add-ons sold with the product, in the product's order."""
         return tuple(self.add_ons_by_id[add_on_id] for add_on_id in product.add_on_ids)
 
+    @property
+    def has_windows(self) -> bool:
+        """Return whether anything is served at some times only."""
+        return any(category.windows for category in self.categories) or any(
+            product.windows for product in self.products
+        )
+
+    def tax_rate_of(self, product: Product) -> int:
+        """Return the product's rate, its category's or the catalog's, in basis points."""
+        category = self.categories_by_name.get(product.category)
+        for rate in (product.tax_rate, category.tax_rate if category else None):
+            if rate is not None:
+                return rate
+        return self.default_tax_rate
+
 
 def _problems(catalog: Catalog) -> Iterable[str]:
     yield from _repeated("product", (p.id for p in catalog.products))
     yield from _repeated("option group", (g.id for g in catalog.option_groups))
     yield from _repeated("add-on", (a.id for a in catalog.add_ons))
     yield from _repeated("order choice", (c.id for c in catalog.order_choices))
+    yield from _repeated("category", (c.name for c in catalog.categories))
+    if not 0 <= catalog.default_tax_rate <= _WHOLE:
+        yield "the default tax rate is not between 0 and 100 %"
+    for category in catalog.categories:
+        where = f"category {category.name}"
+        if not category.name.strip():
+            yield "a category has no name"
+        yield from _terms_problems(where, category.tax_rate, category.windows)
     for product in catalog.products:
         yield from _product_problems(catalog, product)
     for group in catalog.option_groups:
@@ -177,6 +227,15 @@ def _product_problems(catalog: Catalog, product: Product) -> Iterable[str]:
             yield f"{where}: unknown add-on {add_on_id}"
     yield from _repeated(f"{where} option group", product.option_group_ids)
     yield from _repeated(f"{where} add-on", product.add_on_ids)
+    yield from _terms_problems(where, product.tax_rate, product.windows)
+
+
+def _terms_problems(where: str, rate: int | None, windows: tuple[Window, ...]) -> Iterable[str]:
+    if rate is not None and not 0 <= rate <= _WHOLE:
+        yield f"{where}: a tax rate that is not between 0 and 100 %"
+    for window in windows:
+        if window.first_day and window.last_day and window.last_day < window.first_day:
+            yield f"{where}: a window that ends before it begins"
 
 
 def _group_problems(group: OptionGroup) -> Iterable[str]:

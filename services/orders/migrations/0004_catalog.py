@@ -7,6 +7,7 @@ order of their ids: so nobody waits for anybody in a circle.
 from alembic import op
 
 from services.chassis.data.offsets import consumer_tables
+from services.chassis.data.tenancy import guarded
 
 revision = "0004"
 down_revision = "0003"
@@ -26,13 +27,6 @@ CREATE TABLE orders.stock_versions (
     version bigint NOT NULL,
     PRIMARY KEY (tenant_id)
 );
-"""
-
-GUARD = """
-ALTER TABLE orders.{table} ENABLE ROW LEVEL SECURITY;
-ALTER TABLE orders.{table} FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON orders.{table}
-    USING (tenant_id = (SELECT NULLIF(current_setting('maitred.tenant', true), '')::uuid));
 """
 
 # Versions are written by several statements, of two releases; each tells, as no reader asks
@@ -176,7 +170,8 @@ BEGIN
 END $$;
 """
 
-# Both outdated by the next change of either, so their sum is: it only grows.
+# What is served is a catalog and what there is of it. Each counts its changes, so the sum says
+# which of the two was there first: it only grows.
 READ_CATALOG_V2 = """
 CREATE FUNCTION orders.read_catalog_v2(p_tenant uuid, p_known bigint)
 RETURNS TABLE (
@@ -186,13 +181,13 @@ LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('maitred.tenant', p_tenant::text, true);
     RETURN QUERY
-        SELECT state.revision, state.version,
-               CASE WHEN state.revision <> p_known THEN state.document END,
-               CASE WHEN state.revision <> p_known THEN ARRAY(
+        SELECT r.revision, r.version,
+               CASE WHEN r.revision <> p_known THEN r.document END,
+               CASE WHEN r.revision <> p_known THEN ARRAY(
                    SELECT s.product_id FROM orders.stock s
                    WHERE s.tenant_id = p_tenant ORDER BY s.product_id
                ) END,
-               CASE WHEN state.revision <> p_known THEN ARRAY(
+               CASE WHEN r.revision <> p_known THEN ARRAY(
                    SELECT s.product_id FROM orders.stock s
                    WHERE s.tenant_id = p_tenant AND s.count = 0 ORDER BY s.product_id
                ) END
@@ -201,7 +196,7 @@ BEGIN
             FROM orders.catalogs c
             LEFT JOIN orders.stock_versions v ON v.tenant_id = c.tenant_id
             WHERE c.tenant_id = p_tenant
-        ) AS state;
+        ) AS r;
 END $$;
 """
 
@@ -209,7 +204,7 @@ END $$;
 def upgrade() -> None:
     op.execute(TABLES)
     for table in ("stock", "stock_versions"):
-        op.execute(GUARD.format(table=table))
+        op.execute(guarded(f"orders.{table}"))
     op.execute(CATALOG_CHANGED_V1)
     for table, kind in (
         ("catalogs", "catalog"),

@@ -3,6 +3,12 @@
 SELECT version, documents
 FROM orders.read_promotions_v1($1, $2);
 
+-- name: read_version
+-- The tenant's version alone.
+SELECT version
+FROM orders.promotion_versions
+WHERE tenant_id = $1;
+
 -- name: next_version
 -- One version up; whoever changes promotions of the tenant at the same time waits here.
 INSERT INTO orders.promotion_versions (tenant_id, version)

@@ -1,10 +1,14 @@
-"""The promotions of all tenants: a row each, kept in memory by the tenant's version."""
+"""The promotions of all tenants: a row each, read through a cache."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
+from services.chassis.data.cache import Cache, Versioned, pack, unpack
 from services.chassis.data.idempotency import Answer, IdempotencyKeys, Scope
-from services.chassis.data.postgres import Connection, Database, Queries
+from services.chassis.data.outbox import OutboxNotifier
+from services.chassis.data.postgres import FAULTS, Connection, Database, Queries
 from services.orders.newest import Newest
 from services.orders.promotions.offers import Change, Offers, offers_of
 from services.orders.promotions.promotion import Promotion
@@ -15,28 +19,34 @@ _QUERIES = Queries.load(__package__)
 class PromotionStore:
     """Reads and changes promotions.
 
-    A read asks the database for the version, so every replica sees a change at once; documents
-    cross the wire, and are decoded, only when the version is new here.
+    A read asks the cache for the version, so every replica sees a change at once; documents
+    cross the wire, and are decoded, only when the version is new here. Each change raises the
+    cache's floor after its commit; should this process die in between, the change's event does.
     """
 
     def __init__(
-        self, database: Database, keys: IdempotencyKeys, decode: Callable[[bytes], Promotion]
+        self,
+        database: Database,
+        keys: IdempotencyKeys,
+        cache: Cache,
+        notifier: OutboxNotifier,
+        decode: Callable[[bytes], Promotion],
     ) -> None:
         self._database = database
         self._keys = keys
+        self._cache = cache
+        self._notifier = notifier
         self._decode = decode
         self._offers = Newest[Offers]()
 
     async def current(self, tenant_id: UUID) -> Offers:
         """The tenant's promotions as they are now."""
         known = self._offers.of(tenant_id)
-        async with self._database.connection() as connection:
-            row = await connection.fetchrow(
-                _QUERIES.read_promotions, tenant_id, known.version if known else 0
-            )
-        version, documents = (row["version"], row["documents"]) if row else (0, ())
-        if known is None or known.version != version:
-            known = offers_of(version, documents, self._decode)
+        found = await self._cache.read(
+            tenant_id, known.version if known else -1, partial(self._load, tenant_id)
+        )
+        if known is None or found.body is not None:
+            known = offers_of(found.version, unpack(found.body or pack(())), self._decode)
         return self._offers.keep(tenant_id, known)
 
     async def promotions(self, tenant_id: UUID) -> Sequence[Promotion]:
@@ -69,4 +79,23 @@ class PromotionStore:
                 await connection.execute(_QUERIES.put_promotion, *where, change.document)
             return change.answer
 
-        return await self._keys.run_once(scope, request, work)
+        answer = await self._keys.run_once(scope, request, work)
+        self._notifier.committed()
+        # The change's event does it, too.
+        with suppress(*FAULTS):
+            async with self._database.tenant(scope.tenant_id) as connection:
+                await self.invalidate(connection, scope.tenant_id)
+        return answer
+
+    async def invalidate(self, connection: Connection, tenant_id: UUID) -> bool:
+        """Has the cache forget what is older than what the transaction sees."""
+        version = await connection.fetchval(_QUERIES.read_version, tenant_id)
+        return await self._cache.invalidate(tenant_id, version or 0)
+
+    async def _load(self, tenant_id: UUID, known: int) -> Versioned:
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_QUERIES.read_promotions, tenant_id, known)
+        version = row["version"] if row else 0
+        if version == known:
+            return Versioned(known, None)
+        return Versioned(version, pack(row["documents"] if row else ()))

@@ -35,7 +35,7 @@ from gateway import pages
 from gateway.config import GatewayConfig
 from gateway.edge import Route
 from gateway.exchange import Answer, Endpoint, Exchange, json_answer
-from gateway.surfaces import auth, chat, events
+from gateway.surfaces import auth, chat, events, workers
 from gateway.transcoding.bindings import Binding
 from gateway.transcoding.endpoint import transcode
 from services.chassis.rpc.peers import Peers
@@ -95,6 +95,7 @@ def surface_routes(
     the_chat: chat.Chat,
     the_events: events.Events,
     the_auth: auth.Auth,
+    the_workers: workers.Workers,
     the_pages: pages.Pages,
     openapi: Endpoint,
 ) -> Iterator[Route]:
@@ -104,9 +105,11 @@ def surface_routes(
     guests = limits.parse(config.guest_rate_limit)
     timeout = config.request_timeout_s
     yield Route("POST", chat.PATH, the_chat.answer, chats, config.chat_timeout_s)
+    yield Route("GET", workers.PATH, the_workers.answer, limit, timeout)
     yield Route("GET", events.PATH, the_events.answer, limit, timeout)
     yield Route("POST", auth.GUEST_PATH, the_auth.guest, guests, timeout, public=True)
     yield Route("POST", auth.SESSION_PATH, the_auth.session, guests, timeout, public=True)
+    yield Route("POST", auth.TICKET_PATH, the_auth.ticket, limit, timeout)
     for path, endpoint in (
         (pages.GUEST_PATH, the_pages.guest),
         (pages.BOARD_PATH, the_pages.board),

@@ -6,6 +6,7 @@ import sys
 from datetime import timedelta
 from uuid import UUID
 
+import limits
 from limits.aio.storage import RedisStorage
 
 from gateway.config import GatewayConfig
@@ -16,6 +17,7 @@ from gateway.identity.migrations import SCHEMA
 from gateway.identity.revocations import Revocations
 from gateway.identity.service import ApiKeyService, TenantService
 from gateway.identity.store import IdentityStore
+from gateway.identity.tickets import Tickets
 from gateway.identity.tokens import AccessTokens
 from gateway.observation import AccessLog, HttpMetrics
 from gateway.openapi.document import OpenApi
@@ -27,6 +29,8 @@ from gateway.routes import CONTRACTS, contract_routes, surface_routes
 from gateway.surfaces.auth import Auth
 from gateway.surfaces.chat import Chat
 from gateway.surfaces.events import Events
+from gateway.surfaces.websockets import ORDERS_PATH, PATH, Entrance, WebSockets
+from gateway.surfaces.workers import Workers
 from gateway.transcoding.bindings import bindings
 from services.chassis.data.ids import IdFactory
 from services.chassis.data.migrate import check_schema
@@ -80,14 +84,17 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
 
     events = Events(feeds, connections, authenticator, ids, clock)
     chat = Chat(resources.peers.channel("coordinator"), config.max_body_bytes)
+    tickets = Tickets(redis, authenticator, clock)
     auth = Auth(
         authenticator,
         tokens,
         origins,
         ids,
+        tickets,
         timedelta(seconds=config.guest_lifetime_s),
         timedelta(seconds=config.staff_lifetime_s),
     )
+    workers = Workers(resources.peers.channel("worker"))
     rate_limits = RateLimits(
         RedisStorage(
             f"async+{config.redis_url}",
@@ -96,11 +103,19 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
             connection_pool=redis.connection_pool,  # type: ignore[arg-type]  # its hint forgets it
         )
     )
+    entrance = Entrance(
+        authenticator,
+        tickets,
+        rate_limits,
+        limits.parse(config.rate_limit),
+        limits.parse(config.guest_rate_limit),
+    )
+    websockets = WebSockets(feeds, connections, entrance, ids, clock)
     bound = tuple(bindings(CONTRACTS))
     pages, openapi = Pages(authenticator), OpenApi(bound)
     routes = [
         *contract_routes(bound, resources.peers, config),
-        *surface_routes(config, chat, events, auth, pages, openapi.answer),
+        *surface_routes(config, chat, events, auth, workers, pages, openapi.answer),
     ]
     edge = Edge(
         routes,
@@ -110,6 +125,7 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
         HttpMetrics(telemetry.registry),
         AccessLog(clock, sys.stderr),
         telemetry.tracer,
+        dict.fromkeys((PATH, ORDERS_PATH), websockets.serve),
     )
     return Component(
         name="gateway",

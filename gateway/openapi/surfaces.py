@@ -16,7 +16,7 @@ from gateway.openapi.parts import (
     parameter,
     responses,
 )
-from gateway.surfaces import auth, chat, events
+from gateway.surfaces import auth, chat, events, workers
 
 _TENANT: Json = {
     "type": "object",
@@ -37,9 +37,25 @@ _ENVELOPES = {
 def surfaces(contracts: Mapping[str, Any]) -> Iterator[tuple[str, str, Json]]:
     """Path, method and operation of each; `contracts` is the content of `contracts.json`."""
     yield chat.PATH, "post", _chat(contracts)
+    yield workers.PATH, "get", _workers(contracts)
     yield events.PATH, "get", _events()
     yield auth.GUEST_PATH, "post", _guest()
     yield auth.SESSION_PATH, "post", _session()
+
+
+def _workers(contracts: Mapping[str, Any]) -> Json:
+    state = contracts["schemas"]["GetWorkersResponse"]
+    described = responses(json=state)
+    return {
+        "operationId": "JobService.GetWorkers",
+        "tags": ["JobService"],
+        "summary": "Tells which workers live and what waits",
+        "description": contracts["comments"]["maitred.jobs.v1.JobService.GetWorkers"],
+        "responses": {
+            **described,
+            "503": {**described["200"], "description": "Some queue has no live worker."},
+        },
+    }
 
 
 def _chat(contracts: Mapping[str, Any]) -> Json:

@@ -54,6 +54,7 @@ def test_every_annotated_method_and_every_surface_is_described(document: dict[st
     assert described - annotated == {
         ("POST", "/api/v1/sessions/{session_id}/messages"),
         ("GET", "/api/v1/events"),
+        ("GET", "/health/workers"),
         ("POST", "/api/v1/auth/guest"),
         ("POST", "/api/v1/auth/session"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import grpc
@@ -41,6 +41,11 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 _UNMATCHED = "unmatched"
 # What a client that went away is logged as (nginx's convention).
 _CLIENT_GONE = 499
+_SWITCHING = 101
+_HEADS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
+
+Talk = Callable[[Exchange, Send], Awaitable[None]]
+"""Serves one WebSocket to its end."""
 
 _log = structlog.get_logger(__name__)
 
@@ -77,6 +82,7 @@ class Edge:
         metrics: of requests.
         access_log: of requests.
         tracer: None if no traces are recorded.
+        websockets: serve WebSockets, by path.
     """
 
     def __init__(
@@ -88,7 +94,9 @@ class Edge:
         metrics: HttpMetrics,
         access_log: AccessLog,
         tracer: trace.Tracer | None,
+        websockets: Mapping[str, Talk],
     ) -> None:
+        self._websockets = websockets
         self._authenticator = authenticator
         self._signer = signer
         self._rate_limits = rate_limits
@@ -100,8 +108,9 @@ class Edge:
             self._tree.add(route.method, parse_template(route.path), route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise ValueError(f"only HTTP is served, not {scope['type']}")
+        if scope["type"] == "websocket":
+            await self._talk({**scope, "method": "GET"}, receive, send)
+            return
         started = time.perf_counter()
         exchange = _exchange(scope, receive)
         reply = _Reply(send, exchange.request_id)
@@ -119,6 +128,26 @@ class Edge:
         finally:
             self._metrics.in_flight.dec()
             self._tell(exchange, name, reply.status, time.perf_counter() - started)
+
+    async def _talk(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves a WebSocket; counted and logged as a request that lasts as long."""
+        started = time.perf_counter()
+        exchange = _exchange(scope, receive)
+        reply = _Reply(send, exchange.request_id)
+        path = scope["path"]
+        talk = self._websockets.get(path)
+        self._metrics.in_flight.inc()
+        try:
+            if talk is not None:
+                await talk(exchange, reply.send)
+            else:
+                failure = not_found("ROUTE_NOT_FOUND", "There is nothing here.", path=path)
+                problem = _problem(failure, exchange.request_id)
+                await problem(scope, receive, reply.send)
+        finally:
+            self._metrics.in_flight.dec()
+            seconds = time.perf_counter() - started
+            self._tell(exchange, path if talk else _UNMATCHED, reply.status, seconds)
 
     def _route(self, exchange: Exchange) -> Route:
         path = exchange.scope["raw_path"].decode("latin-1")
@@ -208,8 +237,8 @@ class _Reply:
         self._send = send
 
     def send(self, message: Message) -> Awaitable[None]:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
+        if message["type"] in _HEADS:
+            self.status = message.get("status", _SWITCHING)
             message["headers"] = [*message.get("headers", ()), *self.headers]
         # Not awaited here: a stream's every frame would pass through one coroutine more.
         return self._send(message)

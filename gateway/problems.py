@@ -23,6 +23,7 @@ _STATUS_BY_REASON: Mapping[str, int] = {
     "TRANSITION_NOT_ALLOWED": 409,
     "BODY_TOO_LARGE": 413,
     "METHOD_NOT_ALLOWED": 405,
+    "UPGRADE_REQUIRED": 426,
 }
 _STATUS_BY_CODE: Mapping[grpc.StatusCode, int] = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -87,6 +88,8 @@ def _headers(failure: Failure, status: int) -> list[tuple[str, str]]:
         headers.append(("retry-after", str(max(1, math.ceil(retry_after)))))
     if status == 401:
         headers.append(("www-authenticate", "Bearer"))
+    if status == 426:
+        headers.append(("upgrade", "websocket"))
     if status == 405:
         headers.append(("allow", failure.metadata["allow"]))
     return headers

@@ -117,6 +117,8 @@ def surface_routes(
         (pages.FILE_PATH, the_pages.file),
         ("/health", health),
         ("/openapi.json", openapi),
+        (websockets.PATH, websockets.upgrade),
+        (websockets.ORDERS_PATH, websockets.upgrade),
     ):
         yield Route("GET", path, endpoint, None, timeout, public=True)
 

@@ -24,6 +24,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from gateway.identity.authenticator import Caller
 from services.chassis.data.ids import to_id
 from services.chassis.rpc.errors import Failure, exhausted
+from services.chassis.rpc.identity import Principal
 from services.chassis.run.http import Wire
 
 # After this many writes the loop serves others.
@@ -243,14 +244,15 @@ class Connections:
         """Principals of a tenant who are here."""
         return tuple(self._known.get(tenant_id, ()))
 
-    def check_room(self, caller: Caller | None) -> None:
-        """Whether one more may come. Fails with RESOURCE_EXHAUSTED (CONNECTION_LIMIT)."""
-        if sum(map(len, self._open.values())) >= self._most:
+    def check_room(self, more: int = 1) -> None:
+        """Whether so many more may come. Fails with RESOURCE_EXHAUSTED (CONNECTION_LIMIT)."""
+        if sum(map(len, self._open.values())) + more > self._most:
             raise _full("this gateway", self._most)
-        if caller is not None:
-            principal = caller.principal
-            if len(self.of(principal.tenant_id, principal.principal_id)) >= self._most_of_one:
-                raise _full("one caller", self._most_of_one)
+
+    def check_room_of(self, principal: Principal) -> None:
+        """Whether a principal may have one more. Fails as `check_room`."""
+        if len(self.of(principal.tenant_id, principal.principal_id)) >= self._most_of_one:
+            raise _full("one caller", self._most_of_one)
 
     @contextmanager
     def holding(self, connection: Connection) -> Iterator[None]:

@@ -1,10 +1,10 @@
-"""`POST /api/v1/auth/guest` and `/auth/session`: how a browser comes to a credential."""
+"""`POST /api/v1/auth/guest`, `/session` and `/ticket`: how a browser comes to a credential."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.responses import Response
@@ -13,6 +13,7 @@ from gateway.exchange import Answer, Exchange, json_answer
 from gateway.identity.authenticator import Authenticator, bearer_of
 from gateway.identity.cookies import Origins, find_cookie, set_cookie
 from gateway.identity.model import PREFIX, Tenant
+from gateway.identity.tickets import Tickets
 from gateway.identity.tokens import AccessTokens
 from gateway.transcoding.decoding import MalformedInput, parse_json
 from services.chassis.data.ids import IdFactory, to_id
@@ -20,6 +21,7 @@ from services.chassis.rpc.errors import Failure, unauthenticated
 
 GUEST_PATH = "/api/v1/auth/guest"
 SESSION_PATH = "/api/v1/auth/session"
+TICKET_PATH = "/api/v1/auth/ticket"
 _MOST_BYTES = 4096
 
 
@@ -31,6 +33,7 @@ class Auth:
         tokens: issues access tokens.
         origins: whose pages may ask.
         ids: of guests.
+        tickets: for WebSockets.
         guest_lifetime: of a guest's token.
         staff_lifetime: of a cookie made of an API key.
     """
@@ -41,6 +44,7 @@ class Auth:
         tokens: AccessTokens,
         origins: Origins,
         ids: IdFactory,
+        tickets: Tickets,
         guest_lifetime: timedelta,
         staff_lifetime: timedelta,
     ) -> None:
@@ -48,6 +52,7 @@ class Auth:
         self._tokens = tokens
         self._origins = origins
         self._ids = ids
+        self._tickets = tickets
         self._guest_lifetime = guest_lifetime
         self._staff_lifetime = staff_lifetime
 
@@ -63,7 +68,7 @@ class Auth:
         text, token = self._tokens.issue(tenant, principal_id, self._guest_lifetime)
         answer = {
             "access_token": text,
-            "expires_at": token.expires.isoformat().replace("+00:00", "Z"),
+            "expires_at": _time(token.expires),
             "principal_id": principal_id,
             "tenant": _shown(tenant),
         }
@@ -85,13 +90,20 @@ class Auth:
         answer = {
             "principal_id": principal.principal_id,
             "roles": sorted(principal.roles),
-            "expires_at": token.expires.isoformat().replace("+00:00", "Z"),
+            "expires_at": _time(token.expires),
             "tenant": _shown(tenant),
         }
         cookie = set_cookie(
             "staff", tenant.slug, text, _seconds(self._staff_lifetime), exchange.headers
         )
         return _with_cookie(answer, cookie)
+
+    async def ticket(self, exchange: Exchange) -> Answer:
+        """Gives a caller a ticket, with which one WebSocket may be opened soon."""
+        ticket, expires = await self._tickets.issue(exchange.known_caller())
+        return json_answer(
+            json.dumps({"ticket": ticket, "expires_at": _time(expires)}, separators=(",", ":"))
+        )
 
     def _returning(self, exchange: Exchange, tenant: Tenant) -> str:
         """The guest that the browser is already at this tenant; empty if it is none."""
@@ -128,6 +140,10 @@ def _with_cookie(answer: Mapping[str, Any], cookie: str) -> Response:
     response = json_answer(json.dumps(answer, ensure_ascii=False, separators=(",", ":")))
     response.headers.append("set-cookie", cookie)
     return response
+
+
+def _time(time: datetime) -> str:
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _seconds(lifetime: timedelta) -> int:

@@ -28,12 +28,11 @@ from gateway.realtime.connections import (
     Kind,
 )
 from gateway.realtime.feeds import TYPE, Feeds, Viewer
+from gateway.realtime.positions import position_of
 from gateway.surfaces.disconnects import gone
 from gateway.transcoding.decoding import MalformedParameter
 from services.chassis.data.ids import IdFactory
-from services.chassis.data.outbox import partition_of
 from services.chassis.data.streams import Cursor
-from services.chassis.rpc.errors import Failure, invalid
 from services.chassis.rpc.identity import Principal
 from services.chassis.run.http import wire_of
 
@@ -81,7 +80,8 @@ class Events:
         """
         caller = exchange.known_caller()
         asked = _asked(exchange, caller)
-        self._connections.check_room(caller)
+        self._connections.check_room()
+        self._connections.check_room_of(caller.principal)
 
         async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             await self._stream(caller, asked, scope, receive, send)
@@ -150,19 +150,3 @@ def _asked(exchange: Exchange, caller: Caller) -> _Asked:
     header = exchange.headers.get(b"last-event-id", b"").decode("latin-1")
     text = header or dict(pairs).get("cursor", "")
     return _Asked(position_of(caller.principal, text) if text else None, types or None)
-
-
-def position_of(principal: Principal, text: str) -> Cursor:
-    """A position in what a principal sees. Fails with INVALID_ARGUMENT (CURSOR_INVALID)."""
-    try:
-        cursor = Cursor.parse(text)
-    except ValueError:
-        raise _not_ours(text) from None
-    if cursor.partition != partition_of(principal.tenant_id):
-        raise _not_ours(text)
-    return cursor
-
-
-def _not_ours(text: str) -> Failure:
-    shown = text[:64]
-    return invalid("CURSOR_INVALID", f"{shown} is no position of these events.", cursor=shown)

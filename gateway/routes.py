@@ -35,7 +35,7 @@ from gateway import pages
 from gateway.config import GatewayConfig
 from gateway.edge import Route
 from gateway.exchange import Answer, Endpoint, Exchange, json_answer
-from gateway.surfaces import auth, chat, events, workers
+from gateway.surfaces import auth, chat, events, websockets, workers
 from gateway.transcoding.bindings import Binding
 from gateway.transcoding.endpoint import transcode
 from services.chassis.rpc.peers import Peers

@@ -9,10 +9,12 @@ from services.assembly.cli.chat import chat
 from services.assembly.cli.check import check
 from services.assembly.cli.config import app as config
 from services.assembly.cli.demo import demo
+from services.assembly.cli.dlq import app as dlq
 from services.assembly.cli.down import down
 from services.assembly.cli.evaluate import app as evaluate
 from services.assembly.cli.events import app as events
 from services.assembly.cli.ingest import ingest
+from services.assembly.cli.jobs import app as jobs
 from services.assembly.cli.migrate import migrate
 from services.assembly.cli.serve import serve
 from services.assembly.cli.status import status
@@ -33,8 +35,10 @@ app = typer.Typer(
 for command in (up, down, status, serve, migrate, demo, chat, check, ingest, token):
     app.command()(command)
 app.add_typer(config, name="config")
+app.add_typer(dlq, name="dlq")
 app.add_typer(evaluate, name="eval")
 app.add_typer(events, name="events")
+app.add_typer(jobs, name="jobs")
 
 
 def main() -> None:

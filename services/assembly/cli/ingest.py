@@ -1,7 +1,6 @@
 """`maitred ingest`: documents into a tenant's knowledge base, through the public gateway."""
 
 import asyncio
-import os
 import sys
 from collections import Counter
 from enum import StrEnum
@@ -70,9 +69,10 @@ async def _ingest(
     import httpx
 
     from services.assembly.client import GatewayClient, Refused
+    from services.assembly.manager import manager_access
     from services.assembly.refusal import Refusal
 
-    base_url, key = _target(url)
+    base_url, key = manager_access(url)
     async with httpx.AsyncClient(base_url=base_url, timeout=60) as http:
         client = GatewayClient(http, key)
         try:
@@ -127,19 +127,3 @@ async def _menu(client: "GatewayClient") -> "LocalDocument":
 
     content = menu_document(await client.call("GET", "/api/v1/catalog"))
     return LocalDocument(SOURCE, "application/json", Kind.MENU, lambda: content, TITLE)
-
-
-def _target(url: str) -> tuple[str, str]:
-    """The gateway and the key to come with."""
-    from services.assembly.demo.access import read_tenants
-    from services.assembly.refusal import Refusal
-    from services.assembly.running import running_mesh, state_folder
-
-    url = url or os.environ.get("MAITRED_URL", "") or running_mesh().gateway_url
-    key = os.environ.get("MAITRED_API_KEY", "")
-    if not key:
-        known = read_tenants(state_folder())
-        if not known:
-            raise Refusal("whose documents? Set MAITRED_API_KEY to a manager's key.")
-        key = known[0].manager_key
-    return url, key

@@ -94,7 +94,7 @@ async def test_an_aggregates_letters_have_their_effects_in_order(bench: Bench) -
 async def test_a_retry_is_given_the_stored_bytes(bench: Bench) -> None:
     seen: list[StreamEvent] = []
 
-    async def effect(_: Connection, event: StreamEvent) -> None:
+    async def effect(connection: Connection, event: StreamEvent) -> None:
         seen.append(event)
         if len(seen) == 1:
             raise ValueError("no")

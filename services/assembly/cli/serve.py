@@ -10,6 +10,10 @@ def serve(
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="Processes that share the targets' ports.")
     ] = 1,
+    queues: Annotated[
+        str,
+        typer.Option(help="Queues the worker serves, separated by commas; $MAITRED_WORKER_QUEUES."),
+    ] = "",
 ) -> None:
     """Serve one or more targets with the settings of the environment, until SIGTERM.
 
@@ -34,6 +38,8 @@ def serve(
             for field, url in database_fields(wiring.config, made).items()
             if not getattr(config, field)
         }
+        if queues and "queues" in wiring.config.model_fields:
+            config = wiring.config(**{"queues": queues})
         config = config.model_copy(update=missing)
         served.append(Target(target.name, config, wiring.build))
     if workers == 1:

@@ -1,0 +1,137 @@
+"""`maitred jobs`: what waits, runs and failed in the background."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = typer.Typer(
+    help="See background jobs and schedules, and retry what failed.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_(
+    queue: Annotated[str, typer.Option(help="Only jobs of this queue.")] = "",
+    status: Annotated[
+        str, typer.Option(help="Only waiting, running, succeeded, failed or cancelled ones.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
+    as_json: _Json = False,
+) -> None:
+    """Show the newest jobs of all tenants; reads the database, so no worker need live."""
+    import asyncio
+
+    from services.assembly.jobs import listed, state
+    from services.assembly.refusal import Refusal
+    from services.worker.state import JobState
+
+    if status and status not in set(JobState):
+        raise Refusal(f"no such status: {status}; there are {', '.join(JobState)}.")
+    url = _url()
+    jobs = asyncio.run(listed(url, queue, JobState(status) if status else None, limit))
+    if as_json:
+        _print_json(jobs)
+        return
+    rows = [
+        (
+            str(int(job["job_id"].removeprefix("job_"), 16)),
+            job["task"],
+            job["queue"],
+            job["state"].removeprefix("JOB_STATE_").lower(),
+            str(job.get("attempts", 0)),
+            _progress(job.get("progress", {})),
+            job.get("error", ""),
+            _moment(job.get("create_time", "")),
+        )
+        for job in jobs
+    ]
+    heads = ("job", "task", "queue", "status", "attempts", "progress", "error", "deferred")
+    _print_table(heads, rows)
+    if asyncio.run(state(url))["status"] == "down":
+        typer.echo("No worker lives: nothing of this runs.", err=True)
+
+
+@app.command()
+def schedules(as_json: _Json = False) -> None:
+    """Show what is deferred again and again, and when next; times are UTC."""
+    import asyncio
+
+    from services.assembly.jobs import scheduled
+
+    found = asyncio.run(scheduled(_url()))
+    if as_json:
+        _print_json(found)
+        return
+    rows = [
+        (
+            one["task"],
+            one["queue"],
+            one["cron"],
+            _moment(one.get("last_time", "")),
+            _moment(one["next_time"]),
+        )
+        for one in found
+    ]
+    _print_table(("task", "queue", "cron", "last", "next"), rows)
+
+
+@app.command()
+def retry(
+    jobs: Annotated[list[str] | None, typer.Argument(help="Ids or numbers of jobs.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Have failed jobs run again, with all their attempts."""
+    import asyncio
+
+    from services.assembly.jobs import retried
+    from services.assembly.refusal import Refusal
+
+    if not jobs and not failed:
+        raise Refusal("name jobs, or --failed for all that failed.")
+    done = asyncio.run(retried(_url(), jobs or (), failed=failed))
+    if as_json:
+        _print_json({"retried": done})
+    else:
+        print(f"{len(done)} jobs will run again.")
+
+
+def _url() -> str:
+    from services.assembly.migrations import service_urls
+    from services.assembly.running import database_url, state_folder
+    from services.assembly.targets import configured_urls
+
+    return service_urls(database_url(), state_folder(), configured_urls())["worker"]
+
+
+def _progress(progress: dict[str, Any]) -> str:
+    done, total = progress.get("done", "0"), progress.get("total", "")
+    share = f"{done}/{total}" if total else done if "done" in progress else ""
+    return f"{share} {progress.get('note', '')}".strip()
+
+
+def _moment(text: str) -> str:
+    return text[:19].replace("T", " ") or "-"
+
+
+def _print_json(found: object) -> None:
+    import json
+
+    print(json.dumps(found, indent=2))
+
+
+def _print_table(heads: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*heads, box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

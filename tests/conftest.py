@@ -8,6 +8,7 @@ import redis
 
 from services.assembly.home import Home
 from tests.support.mesh import RunningMesh, running_mesh
+from tests.support.ports import nowhere
 from tests.support.servers import (
     MigratedDatabase,
     Servers,
@@ -16,6 +17,15 @@ from tests.support.servers import (
     migrated_template,
     start_servers,
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def apart() -> Iterator[None]:
+    """No service of a test finds another by its default address: what runs there is not ours."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, address in nowhere().items():
+            patch.setenv(name, address)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +42,12 @@ def servers(home: Home) -> Iterator[Servers]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mesh(home: Home) -> Iterator[RunningMesh]:
-    """The complete mesh, every target a process of its own, with the demo tenants."""
+    """The complete mesh, every target a process of its own, with the demo tenants.
+
+    It runs until the last test of the folder whose `conftest.py` names it, or of all tests.
+    """
     with running_mesh(Home(home.path / "mesh")) as started:
         yield started
 

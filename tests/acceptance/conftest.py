@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from services.assembly.demo.access import DemoTenant
+from tests.conftest import mesh as mesh  # noqa: PLC0414 - a fixture of this folder, which ends with it
 from tests.support.evenings import Ledger
 from tests.support.mesh import RunningMesh
 from tests.support.people import client

@@ -4,7 +4,11 @@ import os
 from collections.abc import Collection
 
 from services.assembly import network
-from services.assembly.network import QUIET_PORTS
+from services.assembly.network import LOOPBACK, QUIET_PORTS
+from services.assembly.targets import TARGETS
+
+# Where nothing listens: no port that programs take by themselves.
+NOWHERE = f"ipv4:{LOOPBACK}:1"
 
 
 def own_ports() -> range:
@@ -20,3 +24,8 @@ def own_ports() -> range:
 def free_port(taken: Collection[int] = ()) -> int:
     """A port that nobody listens on, and that was not promised to anyone."""
     return network.free_port(0, taken, own_ports())
+
+
+def nowhere() -> dict[str, str]:
+    """Settings by which a service finds none of its peers but those it is told of."""
+    return {f"MAITRED_{target.name.upper()}_ADDRESS": NOWHERE for target in TARGETS}

@@ -15,8 +15,6 @@ from tests.support.mesh import RunningMesh, own_environment, wait_until
 from tests.support.ports import free_port
 
 TARGETS = ("orders", "coordinator", "gateway")
-# What they call, and what loses nothing by staying one: the mesh's own serve.
-SHARED = ("bandit", "learning", "retrieval")
 REPLICAS = 2
 START_S = 60.0
 # Longer than our balancer takes to notice, however busy the machine is.
@@ -41,7 +39,10 @@ class Replica:
 
 @contextmanager
 def replicated(mesh: RunningMesh) -> Iterator[Mapping[str, Sequence[Replica]]]:
-    """Two replicas of what a turn runs through, each knowing both of those it calls."""
+    """Two replicas of what a turn runs through, each knowing both of those it calls.
+
+    Of everything else the mesh's own serve.
+    """
     ports: set[int] = set()
 
     def address() -> str:
@@ -50,13 +51,14 @@ def replicated(mesh: RunningMesh) -> Iterator[Mapping[str, Sequence[Replica]]]:
         return f"{LOOPBACK}:{port}"
 
     grpc = {target: [address() for _ in range(REPLICAS)] for target in TARGETS}
+    addresses = {
+        one.name: [one.addresses["grpc"]]
+        for one in mesh.record.processes
+        if "grpc" in one.addresses
+    } | grpc
     peers = {
-        f"MAITRED_{target.upper()}_ADDRESS": f"ipv4:{','.join(addresses)}"
-        for target, addresses in grpc.items()
-    }
-    peers |= {
-        f"MAITRED_{target.upper()}_ADDRESS": f"ipv4:{mesh.address(target, 'grpc')}"
-        for target in SHARED
+        f"MAITRED_{target.upper()}_ADDRESS": f"ipv4:{','.join(all_of_it)}"
+        for target, all_of_it in addresses.items()
     }
     shared = {**_shared(mesh), **peers}
     with ExitStack() as stack:

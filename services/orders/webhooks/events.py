@@ -22,6 +22,7 @@ TYPES = frozenset(
         "maitred.payment.v1",
         "maitred.recommendation.v1",
         "maitred.session.v1",
+        "maitred.tenant.v1",
         "maitred.trust.v1",
     }
 )

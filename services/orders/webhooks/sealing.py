@@ -44,7 +44,7 @@ class Seals:
         for cipher in self._ciphers:
             try:
                 return cipher.decrypt(nonce, text, owner)
-            except InvalidTag:
+            except (InvalidTag, ValueError):
                 continue
         raise SealBroken
 

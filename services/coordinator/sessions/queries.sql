@@ -4,22 +4,32 @@ INSERT INTO coordinator.sessions
     (tenant_id, session_id, principal_id, cart, dialogue, create_time, update_time)
 VALUES ($1, $2, $3, $4, $5, $6, $6);
 
--- name: delete_expired_keys
--- every guest: keys past their time are nobody's; a few go with each new conversation.
-DELETE FROM coordinator.idempotency_keys
-WHERE tenant_id = $1 AND (principal_id, rpc, key) IN (
-    SELECT principal_id, rpc, key
-    FROM coordinator.idempotency_keys
-    WHERE tenant_id = $1 AND expire_time < $2
-    LIMIT 10
-    FOR UPDATE SKIP LOCKED
-);
-
 -- name: get_session
 -- Reads a conversation for its owner.
 SELECT session_id, cart, dialogue, create_time, update_time
 FROM coordinator.sessions
 WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3;
+
+-- name: begin_new_turn
+-- A message is answered that has nothing before it to look after; principal_id is $3.
+SELECT epoch, ordinal, cart, dialogue, came_before, recent
+FROM coordinator.begin_turn_v1($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: begin_effect
+-- Stores how far a turn has come and that a call begins, under the lease; the attempt.
+SELECT coordinator.begin_effect_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+
+-- name: record_effect
+-- Stores what a call came to, and how far the turn has come, under the lease.
+SELECT coordinator.record_effect_v1(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
+);
+
+-- name: finish_turn
+-- Stores a turn, what the next needs and what was recommended, and gives the lease back.
+SELECT coordinator.finish_turn_v1(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21
+);
 
 -- name: lock_session
 -- Reads a conversation for its owner and keeps others from it until the transaction ends.
@@ -60,14 +70,6 @@ FOR UPDATE;
 -- Stores cart and dialogue under the lease.
 UPDATE coordinator.sessions
 SET cart = $5, dialogue = $6, update_time = $7, decision_id = $8, agent_id = $9
-WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND lease_epoch = $4
-RETURNING lease_epoch;
-
--- name: release_session
--- Stores cart and dialogue under the lease, and gives it back.
-UPDATE coordinator.sessions
-SET cart = $5, dialogue = $6, update_time = $7, decision_id = $8, agent_id = $9,
-    lease_expire_time = NULL
 WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND lease_epoch = $4
 RETURNING lease_epoch;
 
@@ -149,20 +151,6 @@ WHERE t.tenant_id = $1 AND t.session_id = $2 AND t.principal_id = $3 AND t.reque
     AND t.checkpoint IS NOT NULL
 ORDER BY t.ordinal;
 
--- name: checkpoint_turn
--- Stores how far a turn has come, under the lease.
-WITH lease AS (
-    SELECT lease_epoch
-    FROM coordinator.sessions
-    WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND lease_epoch = $4
-    FOR UPDATE
-)
-UPDATE coordinator.turns
-SET checkpoint = $6, placed_order = $7, update_time = $8
-FROM lease
-WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND turn_id = $5
-RETURNING lease.lease_epoch;
-
 -- name: end_turn
 -- Stores what a turn came to.
 UPDATE coordinator.turns
@@ -176,16 +164,6 @@ WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND turn_id = $4;
 UPDATE coordinator.turns
 SET state = 3, update_time = $5
 WHERE tenant_id = $1 AND session_id = $2 AND principal_id = $3 AND turn_id = $4 AND state = 1;
-
--- name: begin_call
--- A tool call with an effect begins; begun before, it is another attempt.
-INSERT INTO coordinator.tool_calls
-    (tenant_id, run_id, node_id, ordinal, session_id, principal_id, tool_call_id, tool, arguments,
-     create_time, update_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
-ON CONFLICT (tenant_id, run_id, node_id, ordinal)
-DO UPDATE SET attempts = tool_calls.attempts + 1, update_time = excluded.update_time
-RETURNING attempts;
 
 -- name: end_call
 -- What a tool call came to is known.

@@ -1,21 +1,29 @@
-"""Rows of sessions and turns as values, and what earlier turns mean for the next."""
+"""Rows of sessions and turns as values and back, and what earlier turns mean for the next."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from services.coordinator.sessions import cart as carts
-from services.coordinator.sessions.ports import LostTurn
+from services.coordinator.sessions.cart import Cart
+from services.coordinator.sessions.ports import Begun, LostTurn
 from services.coordinator.sessions.progress import (
+    Progress,
     checkpoint_from_json,
     citation_of,
     dialogue_from_json,
+    dialogue_to_json,
     order_from_json,
+    order_to_json,
 )
 from services.coordinator.sessions.turn import (
     CallKey,
+    Dialogue,
     Exchange,
+    Lease,
     Owner,
+    PlacedOrder,
     Session,
     Turn,
     TurnState,
@@ -63,6 +71,23 @@ def turn_of(row: Row) -> Turn:
     )
 
 
+def begun_of(row: Row, owner: Owner, turn: Turn) -> Begun:
+    """The turn, just begun, that a row tells of; before it nothing was left unfinished."""
+    cart = carts.from_json(json.loads(row["cart"]))
+    recent = json.loads(row["recent"])
+    return Begun(
+        turn=replace(turn, ordinal=row["ordinal"], cart=cart),
+        lease=Lease(owner, turn.session_id, row["epoch"]),
+        cart=cart,
+        dialogue=dialogue_from_json(json.loads(row["dialogue"])),
+        history=history_before(recent, row["ordinal"]),
+        read_back=read_back_before(recent, row["ordinal"]),
+        checkpoint=None,
+        lost=(),
+        came_before=row["came_before"],
+    )
+
+
 def lost_turn_of(row: Row) -> LostTurn:
     """The lost turn a row holds, with the call that was begun."""
     begun = None
@@ -90,3 +115,29 @@ def read_back_before(recent: Sequence[Row], ordinal: int) -> str:
         ),
         "",
     )
+
+
+def cart_json(cart: Cart) -> str:
+    """A cart as its column has it."""
+    return json.dumps(carts.to_json(cart))
+
+
+def dialogue_json(dialogue: Dialogue) -> str:
+    """A dialogue as its column has it."""
+    return json.dumps(dialogue_to_json(dialogue))
+
+
+def order_json(order: PlacedOrder | None) -> str:
+    """An order as its column has it."""
+    return json.dumps(order_to_json(order))
+
+
+def citations_json(turn: Turn) -> str:
+    """A turn's citations as their column has them."""
+    return json.dumps([asdict(citation) for citation in turn.citations])
+
+
+def served_by(progress: Progress) -> tuple[str, str]:
+    """The decision and the agent of who serves, empty before there is one."""
+    serving = progress.dialogue.serving
+    return (serving.decision_id, serving.agent_id) if serving else ("", "")

@@ -10,11 +10,12 @@ from uuid import UUID
 import asyncpg
 
 from services.chassis.data import outbox
+from services.chassis.data.ids import to_id
 from services.chassis.data.leases import TERM_S, while_renewed
 from services.chassis.data.postgres import Connection, Database, Queries
 from services.coordinator.sessions import cart as carts
 from services.coordinator.sessions.cart import Cart
-from services.coordinator.sessions.events import recommended
+from services.coordinator.sessions.events import RECOMMENDATION, recommended
 from services.coordinator.sessions.ports import Begun, LostTurn, ToolRecord
 from services.coordinator.sessions.progress import (
     Checkpoint,
@@ -22,14 +23,18 @@ from services.coordinator.sessions.progress import (
     checkpoint_from_json,
     checkpoint_to_json,
     dialogue_from_json,
-    dialogue_to_json,
-    order_to_json,
 )
 from services.coordinator.sessions.rows import (
     Row,
+    begun_of,
+    cart_json,
+    citations_json,
+    dialogue_json,
     history_before,
     lost_turn_of,
+    order_json,
     read_back_before,
+    served_by,
     session_of,
     turn_of,
 )
@@ -81,14 +86,17 @@ class SessionStore:
         self._sql = Queries.load(__package__)
 
     async def create(self, connection: Connection, owner: Owner) -> Session:
-        """Begins a conversation in the transaction given, and tidies up a little."""
+        """Begins a conversation in the transaction given."""
         now = self._clock()
         session = Session(self._new_id(), owner, Cart(), Dialogue(), now, now)
         key = (owner.tenant_id, session.session_id, owner.principal_id)
         await connection.execute(
-            self._sql.insert_session, *key, _cart(session.cart), _dialogue(session.dialogue), now
+            self._sql.insert_session,
+            *key,
+            cart_json(session.cart),
+            dialogue_json(session.dialogue),
+            now,
         )
-        await connection.execute(self._sql.delete_expired_keys, owner.tenant_id, now)
         return session
 
     async def get(self, owner: Owner, session_id: UUID) -> Session:
@@ -120,6 +128,33 @@ class SessionStore:
         self, owner: Owner, session_id: UUID, request_id: str, text: str
     ) -> Begun | Turn:
         """As `TurnStore.begin`."""
+        turn = self._new_turn(session_id, request_id, 0, text, Cart())
+        async with self._database.connection() as connection:
+            try:
+                row = await connection.fetchrow(
+                    self._sql.begin_new_turn,
+                    owner.tenant_id,
+                    session_id,
+                    owner.principal_id,
+                    request_id,
+                    text,
+                    turn.turn_id,
+                    turn.create_time,
+                    self._term_s,
+                    REMEMBERED_TURNS,
+                )
+            except asyncpg.LockNotAvailableError:
+                raise SessionBusy(str(session_id)) from None
+        if row is None:
+            raise SessionNotFound(str(session_id))
+        if row["epoch"] is None:
+            return await self._begin_again(owner, session_id, request_id, text)
+        return begun_of(row, owner, turn)
+
+    async def _begin_again(
+        self, owner: Owner, session_id: UUID, request_id: str, text: str
+    ) -> Begun | Turn:
+        """Begins where there is something before: the same message, or a turn without an end."""
         async with self._database.tenant(owner.tenant_id) as connection:
             key = (owner.tenant_id, session_id, owner.principal_id)
             try:
@@ -186,32 +221,48 @@ class SessionStore:
         self, lease: Lease, turn: Turn, checkpoint: Checkpoint, record: ToolRecord
     ) -> int:
         """As `TurnStore.begin_effect`."""
-        async with self._database.tenant(lease.owner.tenant_id) as connection:
-            await self._checkpoint(connection, lease, turn, checkpoint)
-            attempt: int = await connection.fetchval(
-                self._sql.begin_call,
-                lease.owner.tenant_id,
-                record.key.run_id,
+        async with self._database.connection() as connection:
+            attempt: int | None = await connection.fetchval(
+                self._sql.begin_effect,
+                *_identity(lease),
+                lease.epoch,
+                turn.turn_id,
+                self._clock(),
+                json.dumps(checkpoint_to_json(checkpoint)),
+                order_json(checkpoint.progress.order),
                 record.key.node_id,
                 record.key.ordinal,
-                lease.session_id,
-                lease.owner.principal_id,
                 record.tool_call_id,
                 record.name,
                 record.arguments,
-                self._clock(),
             )
-            return attempt
+        if attempt is None:
+            raise LeaseLost(str(lease.session_id))
+        return attempt
 
     async def record_effect(
         self, lease: Lease, turn: Turn, key: CallKey, ok: bool, checkpoint: Checkpoint
     ) -> None:
         """As `TurnStore.record_effect`."""
         progress = checkpoint.progress
-        async with self._database.tenant(lease.owner.tenant_id) as connection:
-            await self._write_session(connection, self._sql.write_session, lease, progress)
-            await self._checkpoint(connection, lease, turn, checkpoint)
-            await self._end_call(connection, lease, key, ok)
+        async with self._database.connection() as connection:
+            is_held: bool = await connection.fetchval(
+                self._sql.record_effect,
+                *_identity(lease),
+                lease.epoch,
+                turn.turn_id,
+                self._clock(),
+                cart_json(progress.cart),
+                dialogue_json(progress.dialogue),
+                *served_by(progress),
+                json.dumps(checkpoint_to_json(checkpoint)),
+                order_json(progress.order),
+                key.node_id,
+                key.ordinal,
+                ok,
+            )
+        if not is_held:
+            raise LeaseLost(str(lease.session_id))
 
     async def settle(
         self, lease: Lease, lost: LostTurn, order: PlacedOrder | None, text: str
@@ -227,18 +278,41 @@ class SessionStore:
                 await self._end_call(connection, lease, lost.begun, order is not None)
             if order is not None:
                 afresh = replace(reached, dialogue=reached.dialogue.afresh())
-                await self._write_session(connection, self._sql.write_session, lease, afresh)
-            await self._tell(connection, lease, reached)
+                await self._write_session(connection, lease, afresh)
+            for event in self._events(lease, reached):
+                await outbox.append(connection, event)
         self._committed()
 
     async def finish(self, lease: Lease, turn: Turn, progress: Progress, read_back: str) -> Turn:
         """As `TurnStore.finish`."""
         finished = _ended(turn, TurnState.FINISHED, progress, read_back)
-        async with self._database.tenant(lease.owner.tenant_id) as connection:
-            await self._write_session(connection, self._sql.release_session, lease, progress)
-            await self._end_turn(connection, lease, finished)
-            await self._tell(connection, lease, progress)
-        if progress.recommendations:
+        events = self._events(lease, progress)
+        async with self._database.connection() as connection:
+            is_held: bool = await connection.fetchval(
+                self._sql.finish_turn,
+                *_identity(lease),
+                lease.epoch,
+                turn.turn_id,
+                self._clock(),
+                cart_json(progress.cart),
+                dialogue_json(progress.dialogue),
+                finished.text,
+                order_json(finished.order),
+                json.dumps(asdict(finished.usage)),
+                finished.read_back,
+                finished.decision_id,
+                finished.agent_id,
+                citations_json(finished),
+                finished.recommendation_ids,
+                outbox.partition_of(lease.owner.tenant_id),
+                [event.event_id for event in events],
+                RECOMMENDATION,
+                to_id("ses", lease.session_id),
+                [event.payload for event in events],
+            )
+        if not is_held:
+            raise LeaseLost(str(lease.session_id))
+        if events:
             self._committed()
         return finished
 
@@ -281,25 +355,12 @@ class SessionStore:
             turn.turn_id,
             turn.request_id,
             turn.user_text,
-            _cart(turn.cart),
+            cart_json(turn.cart),
             turn.create_time,
             self._term_s,
             self._clock(),
         )
         return Lease(owner, turn.session_id, epoch)
-
-    async def _checkpoint(
-        self, connection: Connection, lease: Lease, turn: Turn, checkpoint: Checkpoint
-    ) -> None:
-        await self._fenced(
-            connection,
-            self._sql.checkpoint_turn,
-            lease,
-            turn.turn_id,
-            json.dumps(checkpoint_to_json(checkpoint)),
-            json.dumps(order_to_json(checkpoint.progress.order)),
-            self._clock(),
-        )
 
     async def _end_turn(self, connection: Connection, lease: Lease, turn: Turn) -> None:
         await connection.execute(
@@ -308,46 +369,46 @@ class SessionStore:
             turn.turn_id,
             turn.state,
             turn.text,
-            _cart(turn.cart),
-            json.dumps(order_to_json(turn.order)),
+            cart_json(turn.cart),
+            order_json(turn.order),
             json.dumps(asdict(turn.usage)),
             turn.read_back,
             self._clock(),
             turn.decision_id,
             turn.agent_id,
-            json.dumps([asdict(citation) for citation in turn.citations]),
+            citations_json(turn),
             turn.recommendation_ids,
         )
 
     async def _write_session(
-        self, connection: Connection, statement: str, lease: Lease, progress: Progress
+        self, connection: Connection, lease: Lease, progress: Progress
     ) -> None:
-        serving = progress.dialogue.serving
         await self._fenced(
             connection,
-            statement,
+            self._sql.write_session,
             lease,
-            _cart(progress.cart),
-            _dialogue(progress.dialogue),
+            cart_json(progress.cart),
+            dialogue_json(progress.dialogue),
             self._clock(),
-            serving.decision_id if serving else "",
-            serving.agent_id if serving else "",
+            *served_by(progress),
         )
 
-    async def _tell(self, connection: Connection, lease: Lease, progress: Progress) -> None:
-        """Writes what was recommended to the outbox; the session's row is locked."""
-        if progress.dialogue.serving is None:
-            return
-        for recommendation in progress.recommendations:
-            event = recommended(
+    def _events(self, lease: Lease, progress: Progress) -> Sequence[outbox.OutboxEvent]:
+        """What was recommended, to be written while the session's row is locked."""
+        serving = progress.dialogue.serving
+        if serving is None:
+            return ()
+        return [
+            recommended(
                 recommendation,
                 lease.owner,
                 lease.session_id,
-                progress.dialogue.serving,
+                serving,
                 self._new_id(),
                 self._clock(),
             )
-            await outbox.append(connection, event)
+            for recommendation in progress.recommendations
+        ]
 
     async def _end_call(self, connection: Connection, lease: Lease, key: CallKey, ok: bool) -> None:
         await connection.execute(
@@ -396,11 +457,3 @@ def _ended(turn: Turn, state: TurnState, progress: Progress, read_back: str) -> 
 def _checkpoint_of(row: Row) -> Checkpoint | None:
     stored = row["checkpoint"]
     return None if stored is None else checkpoint_from_json(json.loads(stored))
-
-
-def _cart(cart: Cart) -> str:
-    return json.dumps(carts.to_json(cart))
-
-
-def _dialogue(dialogue: Dialogue) -> str:
-    return json.dumps(dialogue_to_json(dialogue))

@@ -15,16 +15,22 @@ export function lines(of, currency) {
 /** A short number people can call out. */
 export const shortNumber = (order) => order.order_id.slice(-6).toUpperCase();
 
-/** What promotions take off and the total to pay of a cart or an order, empty where nothing has a price. */
+/** What promotions take off, taxes and the total to pay of a cart or an order, empty where nothing has a price. */
 export function total(of) {
   if (!of.currency_code || Number(of.total_minor ?? 0) + Number(of.subtotal_minor ?? 0) === 0) return null;
-  const toPay = of.discounts?.length ? (of.payable_minor ?? of.total_minor) : of.total_minor;
+  const isChanged = of.discounts?.length || of.taxes?.length;
+  const toPay = isChanged ? (of.payable_minor ?? of.total_minor) : of.total_minor;
   return el(
     "div.total",
     {},
     ...discounts(of).map(({ name, minor, why }) => sum(name, -minor, of, why)),
+    ...(of.taxes ?? []).map((tax) => sum(taxName(tax), Number(tax.tax_minor ?? 0), of)),
     sum("Total", toPay, of),
   );
+}
+
+function taxName({ rate_basis_points, included }) {
+  return `${rate_basis_points / 100} % tax${included ? ", included" : ""}`;
 }
 
 /** What each promotion takes off, over all lines it is about. */

@@ -42,6 +42,10 @@ def rows(of: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for discount in of.get("discounts", ()):
         why = f" ({discount['reason']})" if discount.get("reason") else ""
         yield f"{discount['display_name']}{why}", money(-int(discount["amount_minor"]), currency)
+    for tax in of.get("taxes", ()):
+        rate = f"{int(tax['rate_basis_points']) / 100:g} %"
+        where = "tax included" if tax.get("included") else "tax"
+        yield f"{rate} {where}", money(int(tax.get("tax_minor", 0)), currency)
     yield "to pay", money(payable(of), currency)
 
 

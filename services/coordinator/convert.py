@@ -26,6 +26,7 @@ from services.coordinator.sessions.cart import (
     Focus,
     Option,
     OrderChoice,
+    Tax,
 )
 from services.coordinator.sessions.serving import Citation
 from services.coordinator.sessions.stream import (
@@ -99,6 +100,10 @@ def cart_of(message: cart_pb2.Cart) -> Cart:
             )
             for discount in message.discounts
         ),
+        tuple(
+            Tax(tax.rate_basis_points, tax.taxable_minor, tax.tax_minor, tax.included)
+            for tax in message.taxes
+        ),
     )
 
 
@@ -157,17 +162,27 @@ def cart_message(cart: Cart) -> cart_pb2.Cart:
             for discount in cart.discounts
         ],
         payable_minor=cart.payable_minor,
+        taxes=[
+            cart_pb2.TaxLine(
+                rate_basis_points=tax.rate_basis_points,
+                taxable_minor=tax.taxable_minor,
+                tax_minor=tax.tax_minor,
+                included=tax.included,
+            )
+            for tax in cart.taxes
+        ],
     )
 
 
 def asked_cart_message(cart: Cart) -> cart_pb2.Cart:
-    """A cart to ask orders about: what promotions take off is for orders to say.
+    """A cart to ask orders about: what promotions take off and what is tax is for orders to say.
 
     A key stands for the same request whether or not the cart had been priced with promotions.
     """
     message = cart_message(cart)
     message.ClearField("discounts")
     message.ClearField("payable_minor")
+    message.ClearField("taxes")
     return message
 
 

@@ -74,8 +74,21 @@ class Discount:
 
 
 @dataclass(frozen=True, slots=True)
+class Tax:
+    """Tax of one rate, in basis points, of what costs `taxable_minor` without it.
+
+    `included` says that prices have it in them; otherwise it is added to what is paid.
+    """
+
+    rate_basis_points: int
+    taxable_minor: int
+    tax_minor: int
+    included: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Cart:
-    """Lines in the order they were added, choices about the whole order, and what is off.
+    """Lines in the order they were added, choices about the whole order, what is off, and taxes.
 
     `total_minor` is before discounts; `promotion_codes` are those the guest has named.
     """
@@ -86,11 +99,18 @@ class Cart:
     currency_code: str = ""
     promotion_codes: tuple[str, ...] = ()
     discounts: tuple[Discount, ...] = ()
+    taxes: tuple[Tax, ...] = ()
+
+    @property
+    def added_tax_minor(self) -> int:
+        """Tax that is not in the prices."""
+        return sum(tax.tax_minor for tax in self.taxes if not tax.included)
 
     @property
     def payable_minor(self) -> int:
-        """What the guest would pay: the total less the discounts."""
-        return self.total_minor - sum(discount.amount_minor for discount in self.discounts)
+        """What the guest would pay: the total less the discounts, with tax that is added."""
+        off = sum(discount.amount_minor for discount in self.discounts)
+        return self.total_minor - off + self.added_tax_minor
 
     @property
     def is_empty(self) -> bool:
@@ -117,8 +137,8 @@ def fingerprint(cart: Cart) -> str:
     content = _content(cart)
     for part in (*content["lines"], *content["discounts"]):
         del part["line_id"]
-    # A cart without promotions is recognised by what was stored before there were any.
-    for name in ("promotion_codes", "discounts"):
+    # A cart without promotions or taxes is recognised by what was stored before there were any.
+    for name in ("promotion_codes", "discounts", "taxes"):
         if not content[name]:
             del content[name]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -196,9 +216,10 @@ def from_json(document: Mapping[str, Any]) -> Cart:
         order_choices=tuple(OrderChoice(**choice) for choice in document["order_choices"]),
         total_minor=document["total_minor"],
         currency_code=document["currency_code"],
-        # Carts stored before there were promotions have neither.
+        # Carts stored before there were promotions and taxes have none of these.
         promotion_codes=tuple(document.get("promotion_codes", ())),
         discounts=tuple(Discount(**discount) for discount in document.get("discounts", ())),
+        taxes=tuple(Tax(**tax) for tax in document.get("taxes", ())),
     )
 
 
@@ -226,6 +247,7 @@ def _content(cart: Cart) -> dict[str, Any]:
         ],
         "order_choices": [_fields(choice) for choice in cart.order_choices],
         "discounts": [_fields(discount) for discount in cart.discounts],
+        "taxes": [_fields(tax) for tax in cart.taxes],
     }
 
 

@@ -85,6 +85,15 @@ def from_cart(cart: PricedCart) -> cart_pb2.Cart:
             for discount in cart.discounts
         ],
         payable_minor=cart.payable,
+        taxes=[
+            cart_pb2.TaxLine(
+                rate_basis_points=tax.rate,
+                taxable_minor=tax.taxable,
+                tax_minor=tax.amount,
+                included=tax.is_included,
+            )
+            for tax in cart.taxes
+        ],
     )
 
 

@@ -3,10 +3,12 @@
 Amounts are integers in the minor unit of the catalog's currency.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.orders.carts.cart import Cart, CartLine
+from services.orders.carts.taxes import Tax, spread, taxes
 from services.orders.catalog.model import Catalog, Option, OptionGroup, OptionKind
 from services.orders.promotions.discount import Discount
 
@@ -38,7 +40,10 @@ class PricedAddOn:
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """A line with names and amounts; `unit_price` is of one with options and extras."""
+    """A line with names and amounts; `unit_price` is of one with options and extras.
+
+    `tax_rate` is in basis points, of the whole line.
+    """
 
     line_id: str
     product_id: str
@@ -48,6 +53,7 @@ class PricedLine:
     add_ons: tuple[PricedAddOn, ...]
     note: str
     unit_price: int
+    tax_rate: int = 0
 
     @property
     def total(self) -> int:
@@ -70,7 +76,8 @@ class PricedChoice:
 class PricedCart:
     """A cart with names and amounts. `currency` is ISO 4217.
 
-    `discounts` are what promotions take off, `promotion_codes` those that may.
+    `discounts` are what promotions take off, `promotion_codes` those that may. `excludes_tax` says
+    that amounts are without tax.
     """
 
     lines: tuple[PricedLine, ...]
@@ -78,6 +85,7 @@ class PricedCart:
     currency: str
     promotion_codes: tuple[str, ...] = ()
     discounts: tuple[Discount, ...] = ()
+    excludes_tax: bool = False
 
     @property
     def total(self) -> int:
@@ -90,6 +98,29 @@ class PricedCart:
     @property
     def payable(self) -> int:
         """What the guest pays."""
+        added = sum(tax.amount for tax in self.taxes) if self.excludes_tax else 0
+        return self._left + added
+
+    @property
+    def taxes(self) -> tuple[Tax, ...]:
+        """What of it is tax, after discounts.
+
+        What is taken off a line lessens what its rate is of; the rest, as choices about the whole
+        order do, changes that of all rates in proportion.
+        """
+        if not any(line.tax_rate for line in self.lines):
+            return ()
+        amounts, rates = Counter[int](), {line.line_id: line.tax_rate for line in self.lines}
+        for line in self.lines:
+            amounts[line.tax_rate] += line.total
+        for discount in self.discounts:
+            if discount.line_id:
+                amounts[rates[discount.line_id]] -= discount.amount
+        of_all = self._left - amounts.total()
+        return tuple(taxes(spread(of_all, amounts), is_included=not self.excludes_tax))
+
+    @property
+    def _left(self) -> int:
         return self.total - sum(discount.amount for discount in self.discounts)
 
 
@@ -99,6 +130,7 @@ def price(cart: Cart, catalog: Catalog) -> PricedCart:
         lines=tuple(_price_line(line, catalog) for line in cart.lines),
         choices=tuple(effective_choices(cart, catalog)),
         currency=catalog.currency,
+        excludes_tax=catalog.prices_exclude_tax,
     )
 
 
@@ -148,6 +180,7 @@ def _price_line(line: CartLine, catalog: Catalog) -> PricedLine:
         add_ons=add_ons,
         note=line.note,
         unit_price=max(0, unit_price),
+        tax_rate=catalog.tax_rate_of(product),
     )
 
 

@@ -143,10 +143,13 @@ def _total(cart: Cart) -> str:
     if not cart.total_minor:
         return ""
     payable = money(cart.payable_minor, cart.currency_code)
+    tax = (
+        f", with {money(added, cart.currency_code)} tax" if (added := cart.added_tax_minor) else ""
+    )
     if not cart.discounts:
-        return f" That's {payable}."
+        return f" That's {payable}{tax}."
     full = money(cart.total_minor, cart.currency_code)
-    return f" That's {full} less {join(_discounts(cart))}: {payable} to pay."
+    return f" That's {full} less {join(_discounts(cart))}: {payable} to pay{tax}."
 
 
 def _discounts(cart: Cart) -> Iterator[str]:

@@ -10,7 +10,7 @@ from maitred.identity.v1 import access_pb2, api_key_pb2, tenant_pb2
 
 from gateway.identity.model import ApiKey, Tenant
 from services.chassis.data.ids import to_id
-from services.chassis.rpc.errors import Failure, already_exists, not_found
+from services.chassis.rpc.errors import Failure, already_exists, invalid, not_found
 from services.chassis.rpc.identity import Role
 
 _ROLES: dict[int, Role] = {
@@ -29,6 +29,7 @@ def from_tenant(tenant: Tenant) -> tenant_pb2.Tenant:
         display_name=tenant.display_name,
         requests_per_minute=tenant.requests_per_minute,
         create_time=from_time(tenant.create_time),
+        time_zone=tenant.time_zone,
     )
 
 
@@ -73,6 +74,11 @@ def tenant_not_found(tenant: str) -> Failure:
 def tenant_exists(slug: str) -> Failure:
     """The slug is taken."""
     return already_exists("TENANT_EXISTS", f"The slug {slug} is taken.", slug=slug)
+
+
+def time_zone_unknown(time_zone: str) -> Failure:
+    """No such time zone is known."""
+    return invalid("TIME_ZONE_UNKNOWN", f"There is no time zone {time_zone}.", time_zone=time_zone)
 
 
 def api_key_not_found(api_key_id: str) -> Failure:

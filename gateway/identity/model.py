@@ -8,6 +8,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.chassis.rpc.identity import Role
 
@@ -28,13 +29,26 @@ _INCLUDED = {
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A business. `requests_per_minute` replaces each route's limit; 0 keeps it."""
+    """A business. `requests_per_minute` replaces each route's limit; 0 keeps it.
+
+    `time_zone` is an IANA name.
+    """
 
     tenant_id: UUID
     slug: str
     display_name: str
     requests_per_minute: int
     create_time: datetime
+    time_zone: str = "UTC"
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether an IANA time zone of that name is known here."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

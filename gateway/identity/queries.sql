@@ -1,15 +1,24 @@
 -- name: add_tenant
 -- Adds a tenant; no row if the slug is taken.
-INSERT INTO identity.tenants (tenant_id, slug, display_name, requests_per_minute, create_time)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO identity.tenants (
+    tenant_id, slug, display_name, requests_per_minute, create_time, time_zone
+)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (slug) DO NOTHING
 RETURNING tenant_id;
 
 -- name: get_tenant
 -- Reads one tenant.
-SELECT tenant_id, slug, display_name, requests_per_minute, create_time
+SELECT tenant_id, slug, display_name, requests_per_minute, create_time, time_zone
 FROM identity.tenants
 WHERE tenant_id = $1;
+
+-- name: update_tenant
+-- Changes the name shown and the time zone unless NULL, and reads the tenant.
+UPDATE identity.tenants
+SET display_name = coalesce($2, display_name), time_zone = coalesce($3, time_zone)
+WHERE tenant_id = $1
+RETURNING tenant_id, slug, display_name, requests_per_minute, create_time, time_zone;
 
 -- name: find_tenant
 -- The id behind a slug, across tenants.
@@ -17,8 +26,8 @@ SELECT identity.find_tenant_v1($1) AS tenant_id;
 
 -- name: list_tenants
 -- A page of all tenants by slug.
-SELECT tenant_id, slug, display_name, requests_per_minute, create_time
-FROM identity.list_tenants_v1($1, $2);
+SELECT tenant_id, slug, display_name, requests_per_minute, create_time, time_zone
+FROM identity.list_tenants_v2($1, $2);
 
 -- name: add_api_key
 -- Adds a key, as its digest.

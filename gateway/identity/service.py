@@ -22,10 +22,19 @@ from gateway.identity.convert import (
     from_tenant,
     tenant_exists,
     tenant_not_found,
+    time_zone_unknown,
     to_roles,
     to_time,
 )
-from gateway.identity.model import SECRET_BYTES, ApiKey, Tenant, included, write_key
+from gateway.identity.events import tenant_event
+from gateway.identity.model import (
+    SECRET_BYTES,
+    ApiKey,
+    Tenant,
+    included,
+    is_time_zone,
+    write_key,
+)
 from gateway.identity.store import IdentityStore
 from services.chassis.data.ids import IdFactory, from_id
 from services.chassis.data.pages import PageTokens, page_size
@@ -35,6 +44,8 @@ from services.chassis.rpc.identity import Principal, Role
 from services.chassis.rpc.server import ServicerBinding
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+UTC = "UTC"
 
 
 class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
@@ -64,14 +75,18 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
     async def CreateTenant(
         self, request: tenant_service_pb2.CreateTenantRequest, context: Context
     ) -> tenant_service_pb2.CreateTenantResponse:
+        time_zone = request.time_zone or UTC
+        _check_zone(time_zone)
+        now = self._clock()
         tenant = Tenant(
             tenant_id=self._ids.new(),
             slug=request.slug,
             display_name=request.display_name,
             requests_per_minute=request.requests_per_minute,
-            create_time=self._clock(),
+            create_time=now,
+            time_zone=time_zone,
         )
-        if not await self._store.add_tenant(tenant):
+        if not await self._store.add_tenant(tenant, tenant_event(self._ids.new(), tenant, now)):
             raise tenant_exists(request.slug)
         return tenant_service_pb2.CreateTenantResponse(tenant=from_tenant(tenant))
 
@@ -85,6 +100,25 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         if tenant is None:
             raise tenant_not_found(request.tenant_id)
         return tenant_service_pb2.GetTenantResponse(tenant=from_tenant(tenant))
+
+    async def UpdateTenant(
+        self, request: tenant_service_pb2.UpdateTenantRequest, context: Context
+    ) -> tenant_service_pb2.UpdateTenantResponse:
+        principal = current().principal
+        tenant_id = UUID(request.tenant_id)
+        if not (principal.has_any(Role.ADMIN) or principal.tenant_id == tenant_id):
+            raise tenant_not_found(request.tenant_id)
+        if request.time_zone:
+            _check_zone(request.time_zone)
+        tenant = await self._store.update_tenant(
+            tenant_id,
+            request.display_name or None,
+            request.time_zone or None,
+            lambda changed: tenant_event(self._ids.new(), changed, self._clock()),
+        )
+        if tenant is None:
+            raise tenant_not_found(request.tenant_id)
+        return tenant_service_pb2.UpdateTenantResponse(tenant=from_tenant(tenant))
 
     async def ListTenants(
         self, request: tenant_service_pb2.ListTenantsRequest, context: Context
@@ -181,6 +215,11 @@ class ApiKeyService(api_key_service_pb2_grpc.ApiKeyServiceServicer):
             raise api_key_not_found(request.api_key_id)
         await self._revoked(tenant_id, api_key_id)
         return api_key_service_pb2.RevokeApiKeyResponse(api_key=from_api_key(key))
+
+
+def _check_zone(name: str) -> None:
+    if not is_time_zone(name):
+        raise time_zone_unknown(name)
 
 
 def _check_grant(principal: Principal, roles: frozenset[Role]) -> None:

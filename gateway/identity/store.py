@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
 from gateway.identity.model import ApiKey, Tenant
+from services.chassis.data.outbox import OutboxEvent, append
 from services.chassis.data.postgres import Database, Queries
 from services.chassis.rpc.identity import Role
 
@@ -20,8 +22,8 @@ class IdentityStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add_tenant(self, tenant: Tenant) -> bool:
-        """Adds a tenant; False if its slug is taken."""
+    async def add_tenant(self, tenant: Tenant, event: OutboxEvent) -> bool:
+        """Adds a tenant and the event that tells of it; False if its slug is taken."""
         async with self._database.tenant(tenant.tenant_id) as connection:
             added = await connection.fetchval(
                 _SQL.add_tenant,
@@ -30,8 +32,27 @@ class IdentityStore:
                 tenant.display_name,
                 tenant.requests_per_minute,
                 tenant.create_time,
+                tenant.time_zone,
             )
+            if added is not None:
+                await append(connection, event)
         return added is not None
+
+    async def update_tenant(
+        self,
+        tenant_id: UUID,
+        display_name: str | None,
+        time_zone: str | None,
+        told: Callable[[Tenant], OutboxEvent],
+    ) -> Tenant | None:
+        """Changes what is not None, and tells of it; None if there is no such tenant."""
+        async with self._database.tenant(tenant_id) as connection:
+            row = await connection.fetchrow(_SQL.update_tenant, tenant_id, display_name, time_zone)
+            if row is None:
+                return None
+            tenant = _tenant(row)
+            await append(connection, told(tenant))
+        return tenant
 
     async def tenant(self, tenant_id: UUID) -> Tenant | None:
         """The tenant of an id."""
@@ -99,6 +120,7 @@ def _tenant(row: asyncpg.Record) -> Tenant:
         display_name=row["display_name"],
         requests_per_minute=row["requests_per_minute"],
         create_time=row["create_time"],
+        time_zone=row["time_zone"],
     )
 
 

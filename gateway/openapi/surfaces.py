@@ -30,7 +30,7 @@ _GIVEN: Json = {
 
 _ENVELOPES = {
     name: f"{name.capitalize()}Event"
-    for name in ("order", "feedback", "recommendation", "session", "trust", "index")
+    for name in ("order", "feedback", "recommendation", "session", "trust", "index", "tenant")
 }
 
 

@@ -12,12 +12,12 @@ from uuid import UUID
 from services.chassis.data.ids import IdFactory
 from services.chassis.data.postgres import Connection
 from services.chassis.data.streams import StreamEvent
-from services.learning.events import read, recorded
+from services.learning.events import TENANT, read, recorded, time_zone
 from services.learning.evidence import observed
 from services.learning.facts import Fact
 from services.learning.metrics import LearningMetrics
 from services.learning.recommendations import Recommendation, prevails
-from services.learning.store import LearningStore
+from services.learning.store import LearningStore, NightStore
 from services.learning.tallies import changes
 from services.learning.trust import AgentTrust, TrustPolicy, learned
 
@@ -50,6 +50,9 @@ class Learner:
         Raises:
             ValueError, KeyError: the event is not what its type says.
         """
+        if event.type == TENANT:
+            await NightStore.settle(connection, event.tenant_id, time_zone(event.payload))
+            return
         if not self._is_tracking:
             self._ignore(event, "off")
             return

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -29,6 +30,7 @@ from services.learning.trust import AgentTrust, Change, Scores, has_changed, sco
 M = TypeVar("M", bound=Message)
 
 TYPE = "maitred.trust.v1"
+TENANT = "maitred.tenant.v1"
 SOURCE = "/maitred/learning"
 
 
@@ -36,7 +38,7 @@ def read(event_type: str, payload: bytes) -> Recommendation | Fact | None:
     """What an event tells; None for nothing that is learned from.
 
     Args:
-        event_type: one of `READ`.
+        event_type: one of `READ`, but `TENANT`.
         payload: the CloudEvents object in JSON.
 
     Raises:
@@ -44,6 +46,16 @@ def read(event_type: str, payload: bytes) -> Recommendation | Fact | None:
     """
     event = json.loads(payload)
     return _READERS[event_type](event["data"], datetime.fromisoformat(event["time"]))
+
+
+def time_zone(payload: bytes) -> str:
+    """The zone an event of type `TENANT` tells of; ValueError if it is none."""
+    zone: str = json.loads(payload)["data"]["time_zone"]
+    try:
+        ZoneInfo(zone)
+    except ZoneInfoNotFoundError:
+        raise ValueError(f"no time zone {zone}") from None
+    return zone
 
 
 def recorded(
@@ -147,4 +159,4 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any], datetime], Recommendation | 
     "maitred.order.v1": _ordered,
     "maitred.session.v1": _left,
 }
-READ = frozenset(_READERS)
+READ = frozenset({TENANT, *_READERS})

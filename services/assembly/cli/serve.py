@@ -1,6 +1,6 @@
 """`maitred serve`: run targets in this process, as production does."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,14 +32,14 @@ def serve(
     served = []
     for target in select(targets):
         wiring = target.load()
-        config = wiring.config()
+        takes_queues = queues and "queues" in wiring.config.model_fields
+        told: dict[str, Any] = {"queues": queues} if takes_queues else {}
+        config = wiring.config(**told)
         missing = {
             field: url
             for field, url in database_fields(wiring.config, made).items()
             if not getattr(config, field)
         }
-        if queues and "queues" in wiring.config.model_fields:
-            config = wiring.config(**{"queues": queues})
         config = config.model_copy(update=missing)
         served.append(Target(target.name, config, wiring.build))
     if workers == 1:

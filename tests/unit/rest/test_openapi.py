@@ -169,7 +169,7 @@ def test_the_tenants_events_are_named_and_described(document: dict[str, Any]) ->
     assert parameters(operation, "header") == {"Last-Event-ID": False}
     assert parameters(operation, "query") == {"cursor": False}
     stream = events(operation)
-    told = {"order", "feedback", "recommendation", "session", "trust", "index"}
+    told = {"order", "feedback", "recommendation", "session", "trust", "index", "tenant"}
     assert stream.keys() == told | {"reset", "cutoff"}
     assert {name for name, kind in stream.items() if "id" in kind} == told | {"reset"}
     schemas = document["components"]["schemas"]

@@ -23,7 +23,7 @@ class Tax:
 
 
 def taxes(amounts: Mapping[int, int], *, is_included: bool) -> Iterator[Tax]:
-    """The tax of amounts by rate, a line for each rate and amount above 0, the lowest rate first."""
+    """The tax of amounts by rate: a line for each where both are above 0, lowest rate first."""
     for rate, amount in sorted(amounts.items()):
         if rate and amount:
             if is_included:

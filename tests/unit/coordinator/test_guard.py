@@ -113,7 +113,7 @@ def test_a_cart_survives_storage(cart: Cart) -> None:
 
 def test_a_cart_stored_before_there_were_promotions_is_the_same_cart() -> None:
     stored = to_json(CART)
-    for name in ("promotion_codes", "discounts", "payable_minor"):
+    for name in ("promotion_codes", "discounts", "taxes", "payable_minor"):
         del stored[name]
     assert from_json(stored) == CART
     stored["lines"] = [

@@ -4,14 +4,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.orders.orders.states import OrderState
+from services.orders.orders.states import Actor, OrderState
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment that was recorded: what its provider calls it, and the amount in minor units."""
+
+    reference: str
+    amount_minor: int
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A state an order came to, by whom and why; `version` is the order's since."""
+
+    version: int
+    status: OrderState
+    role: Actor
+    actor_id: str
+    reason: str
+    time: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
     """An order: what was placed, for ever (`placed`, the contract's bytes), and where it stands.
 
-    `version` counts its changes from 1.
+    `version` counts its changes from 1; `payment` is None while none was recorded.
     """
 
     order_id: UUID
@@ -20,6 +41,7 @@ class StoredOrder:
     version: int
     update_time: datetime
     placed: bytes
+    payment: Payment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +55,15 @@ class WantedQuote:
 
 @dataclass(frozen=True, slots=True)
 class QuoteToPlace:
-    """What placing needs to know of a quote. `cart` is the contract's bytes, as priced."""
+    """What placing needs to know of a quote.
+
+    `cart` is the contract's bytes, as priced; `signature` is None where it was never signed.
+    """
 
     principal_id: str
     cart: bytes
     expire_time: datetime
+    signature: bytes | None
     is_ordered: bool
 
 
@@ -60,10 +86,19 @@ class NewDiscount:
 
 
 @dataclass(frozen=True, slots=True)
-class NewOrder:
-    """An order about to be placed: `subtotal_minor` before discounts, `total_minor` after them.
+class CustomerLimit:
+    """A promotion, and in how many orders a customer may have it."""
 
-    `placed` is the answer's bytes; `decision_id` is empty for none.
+    promotion_id: str
+    uses: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order about to be placed: `subtotal_minor` before discounts, `total_minor` to be paid.
+
+    `first_orders` are promotions for a customer's first order only; `placed` is the answer's
+    bytes; `decision_id` is empty for none.
     """
 
     order_id: UUID
@@ -76,6 +111,8 @@ class NewOrder:
     create_time: datetime
     lines: tuple[NewLine, ...]
     discounts: tuple[NewDiscount, ...]
+    limits: tuple[CustomerLimit, ...]
+    first_orders: tuple[str, ...]
     decision_id: str
     recommendation_ids: tuple[str, ...]
     placed: bytes

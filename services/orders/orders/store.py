@@ -1,7 +1,8 @@
 """Orders: placed in two round trips, moved under their row's lock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -17,23 +18,38 @@ from services.chassis.data.idempotency import (
 from services.chassis.data.outbox import OutboxEvent, OutboxNotifier, append, partition_of
 from services.chassis.data.postgres import Connection, Database, Queries
 from services.orders.orders.order import (
+    Change,
     NewOrder,
     OrderFilter,
+    Payment,
     QuoteToPlace,
     StoredOrder,
     WantedQuote,
 )
-from services.orders.orders.states import OrderState
+from services.orders.orders.states import Actor, OrderState
 
 _QUERIES = Queries.load(__package__)
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A change of an order's state: the order after it, the event that tells, the answer."""
+    """A change of an order's state, the events that tell of it, the answer.
 
-    order: StoredOrder
-    event: OutboxEvent
+    `puts_back` says whether what it took off the stock can be sold again.
+    """
+
+    change: Change
+    events: tuple[OutboxEvent, ...]
+    answer: bytes
+    puts_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Paying:
+    """A payment to be written and the event that tells, or neither if it is known; the answer."""
+
+    payment: Payment | None
+    events: tuple[OutboxEvent, ...]
     answer: bytes
 
 
@@ -43,6 +59,26 @@ class Placement:
 
     order: NewOrder
     event: OutboxEvent
+
+
+class OutOfStock(Exception):
+    """Fewer are left than are wanted: `remaining` by product id."""
+
+    def __init__(self, remaining: Mapping[str, int]) -> None:
+        super().__init__(", ".join(remaining))
+        self.remaining = remaining
+
+
+class PromotionUsedUp(Exception):
+    """The customer has had these promotions as often as anyone may."""
+
+    def __init__(self, promotion_ids: Sequence[str]) -> None:
+        super().__init__(", ".join(promotion_ids))
+        self.promotion_ids = promotion_ids
+
+
+class ReferenceUsed(Exception):
+    """The payment is another order's."""
 
 
 class OrderStore:
@@ -75,6 +111,7 @@ class OrderStore:
         Raises:
             Failure: of `make`; FAILED_PRECONDITION IDEMPOTENCY_KEY_REUSED, ABORTED
                 REQUEST_IN_PROGRESS.
+            OutOfStock, PromotionUsedUp: it cannot be had; nothing is left behind.
         """
         asked = fingerprint(request)
         async with self._database.connection() as connection:
@@ -91,17 +128,30 @@ class OrderStore:
         if row is None:
             # The key was deleted between being in our way and being read.
             raise in_progress()
-        if row["outcome"] == "key_reused":
-            raise key_reused(scope.key)
-        is_placed = row["outcome"] == "placed"
-        if is_placed:
-            self._notifier.committed()
-        return Answer(row["answer"], replayed=not is_placed)
+        match row["outcome"]:
+            case "key_reused":
+                raise key_reused(scope.key)
+            case "out_of_stock":
+                raise OutOfStock(dict(zip(row["refused"], row["remaining"], strict=True)))
+            case "promotion_used_up":
+                raise PromotionUsedUp(row["refused"])
+            case "placed":
+                self._notifier.committed()
+                return Answer(row["answer"], replayed=False)
+        return Answer(row["answer"], replayed=True)
 
-    async def get(self, tenant_id: UUID, order_id: UUID, owner: str | None) -> StoredOrder | None:
-        """The order, if there is one and `owner` (None: anyone) owns it."""
+    async def get(
+        self, tenant_id: UUID, order_id: UUID, owner: str | None
+    ) -> tuple[StoredOrder, Sequence[Change]] | None:
+        """The order and its changes, if there is one and `owner` (None: anyone) owns it."""
         async with self._database.tenant(tenant_id) as connection:
-            return await _one(connection, _QUERIES.get_order, tenant_id, order_id, owner)
+            order = await _one(connection, _QUERIES.get_order, tenant_id, order_id, owner)
+            if order is None:
+                return None
+            if order.version == 1:
+                return order, ()
+            rows = await connection.fetch(_QUERIES.list_changes, tenant_id, order_id)
+        return order, [_change(row) for row in rows]
 
     async def page(
         self, tenant_id: UUID, chosen: OrderFilter, before: UUID | None, limit: int
@@ -144,18 +194,60 @@ class OrderStore:
         async def work(connection: Connection) -> bytes:
             order = await _one(connection, _QUERIES.lock_order, scope.tenant_id, order_id, owner)
             move = decide(order)
+            change = move.change
             await connection.execute(
                 _QUERIES.move_order,
-                scope.tenant_id,
-                order_id,
-                move.order.status,
-                move.order.version,
-                move.order.update_time,
+                *(scope.tenant_id, order_id, change.status, change.version, change.time),
+                *(change.role, change.actor_id, change.reason),
             )
-            await append(connection, move.event)
+            if move.puts_back:
+                await connection.execute(_QUERIES.put_back, scope.tenant_id, order_id)
+            for event in move.events:
+                await append(connection, event)
             return move.answer
 
         answer = await self._keys.run_once(scope, request, work)
+        self._notifier.committed()
+        return answer
+
+    async def pay(
+        self,
+        scope: Scope,
+        request: bytes,
+        order_id: UUID,
+        decide: Callable[[StoredOrder | None], Paying],
+    ) -> Answer:
+        """Writes an order's payment and tells of it in one transaction, once for the scope's key.
+
+        Args:
+            scope: whose tenant, and the key.
+            request: what the key stands for.
+            order_id: the order, anyone's.
+            decide: given the order under its lock, or None; what to write or a Failure raised.
+
+        Raises:
+            Failure: of `decide`; ABORTED REQUEST_IN_PROGRESS if somebody holds it for too long.
+            ReferenceUsed: the payment is another order's.
+        """
+
+        async def work(connection: Connection) -> bytes:
+            order = await _one(connection, _QUERIES.lock_order, scope.tenant_id, order_id, None)
+            paying = decide(order)
+            if paid := paying.payment:
+                await connection.execute(
+                    _QUERIES.pay_order,
+                    *(scope.tenant_id, order_id, paid.reference, paid.amount_minor, paid.time),
+                )
+            for event in paying.events:
+                await append(connection, event)
+            return paying.answer
+
+        try:
+            answer = await self._keys.run_once(scope, request, work)
+        except asyncpg.UniqueViolationError as violation:
+            if violation.constraint_name != "orders_by_payment":
+                raise
+            raise ReferenceUsed from None
         self._notifier.committed()
         return answer
 
@@ -181,6 +273,7 @@ async def _look_up(
         principal_id=row["principal_id"],
         cart=row["cart"],
         expire_time=row["expire_time"],
+        signature=row["signature"],
         is_ordered=row["is_ordered"],
     )
 
@@ -192,7 +285,7 @@ def _replay(scope: Scope, known: asyncpg.Record, asked: bytes) -> Answer:
 
 
 def _arguments(scope: Scope, asked: bytes, placement: Placement) -> tuple[object, ...]:
-    """Of orders.place_order_v2, in its order."""
+    """Of orders.place_order_v3, in its order."""
     order, event = placement.order, placement.event
     return (
         *(scope.tenant_id, scope.principal_id, scope.key, asked),
@@ -206,6 +299,9 @@ def _arguments(scope: Scope, asked: bytes, placement: Placement) -> tuple[object
         [discount.promotion_id for discount in order.discounts],
         [discount.amount_minor for discount in order.discounts],
         *(order.decision_id or None, order.recommendation_ids),
+        [limit.promotion_id for limit in order.limits],
+        [limit.uses for limit in order.limits],
+        order.first_orders,
         *(partition_of(scope.tenant_id), event.event_id, event.type),
         *(event.aggregate_id, event.payload),
     )
@@ -226,4 +322,20 @@ def _order(row: asyncpg.Record) -> StoredOrder:
         version=row["version"],
         update_time=row["update_time"],
         placed=row["placed"],
+        payment=_payment(row["paid_reference"], row["paid_minor"], row["paid_time"]),
+    )
+
+
+def _payment(reference: str | None, amount_minor: int, time: datetime) -> Payment | None:
+    return None if reference is None else Payment(reference, amount_minor, time)
+
+
+def _change(row: asyncpg.Record) -> Change:
+    return Change(
+        version=row["version"],
+        status=OrderState(row["status"]),
+        role=Actor(row["role"]),
+        actor_id=row["actor_id"],
+        reason=row["reason"],
+        time=row["change_time"],
     )

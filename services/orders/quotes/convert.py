@@ -1,6 +1,8 @@
 """Quotes between their contract and the domain."""
 
+import base64
 from datetime import UTC, datetime
+from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from maitred.orders.v1 import cart_pb2, quote_pb2
@@ -8,6 +10,7 @@ from maitred.orders.v1 import cart_pb2, quote_pb2
 from services.chassis.data.ids import to_id
 from services.chassis.rpc.errors import Failure, not_found, precondition
 from services.orders.quotes.quote import StoredQuote
+from services.orders.quotes.signing import Terms
 
 
 def from_quote(quote: StoredQuote) -> quote_pb2.Quote:
@@ -22,12 +25,41 @@ def from_quote(quote: StoredQuote) -> quote_pb2.Quote:
         create_time=timestamp(quote.create_time),
         expire_time=timestamp(quote.expire_time),
         order_id=to_id("ord", quote.order_id) if quote.order_id else "",
+        signature=signature_text(quote.signature),
+    )
+
+
+def signature_text(signature: bytes | None) -> str:
+    """A signature on the wire: unpadded URL-safe base64, empty for none."""
+    return base64.urlsafe_b64encode(signature or b"").decode().rstrip("=")
+
+
+def terms_of(
+    cart: cart_pb2.Cart,
+    document: bytes,
+    *,
+    tenant_id: UUID,
+    quote_id: UUID,
+    principal_id: str,
+    expire_time: datetime,
+) -> Terms:
+    """What a quote of this cart, and of its bytes as they are stored, promises."""
+    return Terms(
+        tenant_id=tenant_id,
+        quote_id=quote_id,
+        principal_id=principal_id,
+        total_minor=payable(cart),
+        tax_minor=sum(tax.tax_minor for tax in cart.taxes),
+        currency=cart.currency_code,
+        expire_time=expire_time,
+        cart=document,
     )
 
 
 def payable(cart: cart_pb2.Cart) -> int:
-    """What is paid for a stored cart, which may know nothing of promotions."""
-    return cart.total_minor - sum(discount.amount_minor for discount in cart.discounts)
+    """What is paid for a stored cart, which may know nothing of promotions or taxes."""
+    added = sum(tax.tax_minor for tax in cart.taxes if not tax.included)
+    return cart.total_minor - sum(discount.amount_minor for discount in cart.discounts) + added
 
 
 def timestamp(instant: datetime) -> Timestamp:
@@ -50,6 +82,15 @@ def quote_expired(quote_id: str, expire_time: datetime) -> Failure:
         f"The quote {quote_id} expired at {instant}.",
         quote_id=quote_id,
         expire_time=instant,
+    )
+
+
+def signature_invalid(quote_id: str) -> Failure:
+    """QUOTE_SIGNATURE_INVALID: the quote is not what was signed, or not what the guest saw."""
+    return precondition(
+        "QUOTE_SIGNATURE_INVALID",
+        f"The quote {quote_id} is not what was signed; ask for a new one.",
+        quote_id=quote_id,
     )
 
 

@@ -1,11 +1,13 @@
 -- name: insert_quote
 -- Keeps a quote for the principal it was made for.
-INSERT INTO orders.quotes (tenant_id, quote_id, principal_id, cart, create_time, expire_time)
-VALUES ($1, $2, $3, $4, $5, $6);
+INSERT INTO orders.quotes (
+    tenant_id, quote_id, principal_id, cart, create_time, expire_time, signature
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
 
 -- name: read_quote
 -- One quote with the order made of it; $3 is the principal_id that must own it, NULL for any.
-SELECT q.quote_id, q.principal_id, q.cart, q.create_time, q.expire_time, o.order_id
+SELECT q.quote_id, q.principal_id, q.cart, q.create_time, q.expire_time, q.signature, o.order_id
 FROM orders.quotes q
 LEFT JOIN orders.orders o ON o.tenant_id = q.tenant_id AND o.quote_id = q.quote_id
 WHERE q.tenant_id = $1 AND q.quote_id = $2 AND ($3::text IS NULL OR q.principal_id = $3);

@@ -9,7 +9,8 @@ from uuid import UUID
 class StoredQuote:
     """A price that holds until `expire_time`. `cart` is the contract's bytes, as priced.
 
-    `order_id` is the order made of it, None while there is none.
+    `signature` is None where it was never signed; `order_id` is the order made of it, None while
+    there is none.
     """
 
     quote_id: UUID
@@ -17,4 +18,5 @@ class StoredQuote:
     cart: bytes
     create_time: datetime
     expire_time: datetime
+    signature: bytes | None
     order_id: UUID | None = None

@@ -1,6 +1,7 @@
 """maitred.orders.v1.QuoteService."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,8 @@ from services.chassis.rpc.call import current
 from services.chassis.rpc.errors import FieldProblem, invalid
 from services.chassis.rpc.repeats import keyless, scope_of, tell_replayed
 from services.chassis.rpc.server import ServicerBinding
+from services.chassis.run.privacy import mask
+from services.orders.carts.cart import Cart
 from services.orders.carts.convert import cart_invalid, from_cart, to_cart
 from services.orders.carts.fitting import CartDoesNotFit, check, sold_out
 from services.orders.carts.pricing import price
@@ -24,15 +27,21 @@ from services.orders.promotions.customers import CustomerOf
 from services.orders.promotions.ports import CurrentPromotions
 from services.orders.promotions.promotion import Promotion
 from services.orders.promotions.redeeming import redeem
-from services.orders.quotes.convert import from_quote, not_available, quote_not_found
+from services.orders.quotes.convert import (
+    from_quote,
+    not_available,
+    quote_not_found,
+    terms_of,
+)
 from services.orders.quotes.quote import StoredQuote
+from services.orders.quotes.signing import QuoteSigner
 from services.orders.quotes.store import QuoteStore
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
-    """Prices carts with promotions, and keeps the prices for `lifetime`."""
+    """Prices carts with promotions, and keeps the prices, signed, for `lifetime`."""
 
     def __init__(
         self,
@@ -40,6 +49,7 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
         catalog: CurrentCatalog,
         promotions: CurrentPromotions,
         customer: CustomerOf,
+        signer: QuoteSigner,
         ids: IdFactory,
         clock: Callable[[], datetime],
         lifetime: timedelta,
@@ -48,6 +58,7 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
         self._catalog = catalog
         self._promotions = promotions
         self._customer = customer
+        self._signer = signer
         self._ids = ids
         self._clock = clock
         self._lifetime = lifetime
@@ -71,7 +82,8 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
         customer = await self._customer(principal.tenant_id, principal_id, promotions)
 
         def make() -> tuple[StoredQuote, bytes]:
-            quote = self._quote(request.cart, edition.catalog, promotions, principal_id, customer)
+            redeemed = self._redeemed(request.cart, edition.catalog, promotions, customer)
+            quote = self._quote(principal.tenant_id, principal_id, redeemed)
             response = quote_service_pb2.CreateQuoteResponse(quote=from_quote(quote))
             return quote, response.SerializeToString()
 
@@ -90,31 +102,50 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
             raise quote_not_found(request.quote_id)
         return quote_service_pb2.GetQuoteResponse(quote=from_quote(quote))
 
-    def _quote(
+    def _redeemed(
         self,
         message: cart_pb2.Cart,
         catalog: Catalog,
         promotions: Sequence[Promotion],
-        principal_id: str,
         customer: Customer,
-    ) -> StoredQuote:
+    ) -> cart_pb2.Cart:
         if not message.lines:
             problem = FieldProblem("cart.lines", "at least one line")
             raise invalid("CART_INVALID", "The cart is empty.", [problem], problems="1")
-        cart = to_cart(message)
+        cart = _without_personal_data(to_cart(message))
         try:
             check(cart, catalog)
         except CartDoesNotFit as misfit:
             raise cart_invalid(misfit) from misfit
         if missing := sold_out(cart, catalog):
             raise not_available(missing)
-        now = self._clock()
-        priced = price(cart, catalog)
+        priced, now = price(cart, catalog), self._clock()
         redeemed = redeem(priced, catalog, promotions, cart.promotion_codes, now, customer)
-        return StoredQuote(
-            quote_id=self._ids.new(),
+        return from_cart(redeemed.cart)
+
+    def _quote(self, tenant_id: UUID, principal_id: str, cart: cart_pb2.Cart) -> StoredQuote:
+        quote_id, now, document = self._ids.new(), self._clock(), cart.SerializeToString()
+        expire_time = now + self._lifetime
+        terms = terms_of(
+            cart,
+            document,
+            tenant_id=tenant_id,
+            quote_id=quote_id,
             principal_id=principal_id,
-            cart=from_cart(redeemed.cart).SerializeToString(),
-            create_time=now,
-            expire_time=now + self._lifetime,
+            expire_time=expire_time,
         )
+        return StoredQuote(
+            quote_id=quote_id,
+            principal_id=principal_id,
+            cart=document,
+            create_time=now,
+            expire_time=expire_time,
+            signature=self._signer.sign(terms),
+        )
+
+
+def _without_personal_data(cart: Cart) -> Cart:
+    """The cart with what notes tell of a person masked."""
+    return replace(
+        cart, lines=tuple(replace(line, note=mask(line.note).text) for line in cart.lines)
+    )

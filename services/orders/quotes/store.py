@@ -42,6 +42,7 @@ class QuoteStore:
                 quote.cart,
                 quote.create_time,
                 quote.expire_time,
+                quote.signature,
             )
             return answer
 

@@ -25,8 +25,11 @@ async def test_a_guest_orders_what_they_were_quoted(guest: httpx.AsyncClient) ->
     assert order["total_minor"] == quote["total_minor"]
     assert isinstance(order["total_minor"], str)
     assert order["session_id"] == ""
-    assert (await guest.get(f"/api/v1/orders/{order['order_id']}")).json() == order
-    assert (await guest.get("/api/v1/orders")).json() == {"orders": [order], "next_page_token": ""}
+    read = (await guest.get(f"/api/v1/orders/{order['order_id']}")).json()
+    allowed = {"allowed_transitions": ["ORDER_STATUS_CANCELLED"]}
+    assert read == order | allowed
+    listed = (await guest.get("/api/v1/orders")).json()
+    assert listed == {"orders": [order | allowed | {"history": []}], "next_page_token": ""}
 
 
 async def test_a_replayed_key_returns_the_first_order(guest: httpx.AsyncClient) -> None:

@@ -56,6 +56,15 @@ def cart(*product_ids: str, quantity: int = 1) -> cart_pb2.Cart:
     return cart_pb2.Cart(lines=lines)
 
 
+def lasting(order: order_pb2.Order) -> order_pb2.Order:
+    """What an order says whoever asks, and however it is asked for."""
+    bare = order_pb2.Order()
+    bare.CopyFrom(order)
+    bare.ClearField("allowed_transitions")
+    bare.ClearField("history")
+    return bare
+
+
 @dataclass(frozen=True, slots=True)
 class OrdersClient:
     """A running service and how to ask it."""
@@ -122,12 +131,12 @@ class OrdersClient:
         return response.quote
 
     async def place(
-        self, principal: Principal, quote_id: str, key: str = "", session_id: str = ""
+        self, principal: Principal, quote_id: str, key: str = "", **arguments: Any
     ) -> tuple[order_pb2.Order, bool]:
         """An order of a quote, and whether the answer was given before."""
         call = self.orders.PlaceOrder(
             order_service_pb2.PlaceOrderRequest(
-                quote_id=quote_id, request_id=key or uuid4().hex, session_id=session_id
+                quote_id=quote_id, request_id=key or uuid4().hex, **arguments
             ),
             metadata=metadata(principal),
         )
@@ -170,10 +179,10 @@ class OrdersClient:
 
 
 @asynccontextmanager
-async def serving(database_url: str) -> AsyncIterator[OrdersClient]:
+async def serving(database_url: str, **settings: Any) -> AsyncIterator[OrdersClient]:
     """The service, as its process would run it but for the clock."""
     clock = Clock()
-    config = OrdersConfig(database_url=database_url, **SETTINGS)
+    config = OrdersConfig(database_url=database_url, **{**SETTINGS, **settings})
     async with (
         running(Target("orders", config, on_clock(build, clock))) as bound,
         grpc.aio.insecure_channel(f"127.0.0.1:{bound.grpc['orders']}") as channel,

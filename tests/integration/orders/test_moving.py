@@ -6,11 +6,13 @@ from uuid import UUID
 
 import grpc
 import pytest
+from maitred.identity.v1 import access_pb2
 from maitred.orders.v1 import order_pb2, order_service_pb2
 
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc.identity import Principal, Role
-from tests.integration.orders.serving import OrdersClient
+from tests.integration.orders.serving import OrdersClient, lasting, serving
+from tests.support.servers import MigratedDatabase
 from tests.support.services import failure, guest, is_replayed, metadata, with_role
 
 ACCEPTED = order_pb2.ORDER_STATUS_ACCEPTED
@@ -18,11 +20,17 @@ PREPARING = order_pb2.ORDER_STATUS_PREPARING
 READY = order_pb2.ORDER_STATUS_READY
 COMPLETED = order_pb2.ORDER_STATUS_COMPLETED
 CANCELLED = order_pb2.ORDER_STATUS_CANCELLED
+REFUNDED = order_pb2.ORDER_STATUS_REFUNDED
 
 
 @pytest.fixture
 def staff(tenant_id: UUID) -> Principal:
     return with_role(tenant_id, Role.STAFF)
+
+
+@pytest.fixture
+def manager(tenant_id: UUID) -> Principal:
+    return with_role(tenant_id, Role.MANAGER)
 
 
 async def told(sees: Connection, order_id: str) -> list[tuple[str, int]]:
@@ -42,7 +50,7 @@ async def test_each_change_of_status_is_one_event(
     for version, status in enumerate((ACCEPTED, PREPARING, READY, COMPLETED), start=2):
         moved = await client.move(staff, order.order_id, status)
         assert (moved.status, moved.version) == (status, version)
-        assert await client.get(owner, order.order_id) == moved
+        assert lasting(await client.get(owner, order.order_id)) == lasting(moved)
     assert await told(sees, order.order_id) == [
         ("placed", 1),
         ("accepted", 2),
@@ -60,7 +68,7 @@ async def test_a_move_changes_nothing_but_where_the_order_stands(
     assert moved.update_time.ToDatetime() > order.update_time.ToDatetime()
     moved.status, moved.version = order.status, order.version
     moved.update_time.CopyFrom(order.update_time)
-    assert moved == order
+    assert lasting(moved) == lasting(order)
 
 
 async def test_an_order_cannot_skip_a_state(
@@ -91,6 +99,90 @@ async def test_a_guest_may_make_no_other_move(client: OrdersClient, tenant_id: U
     order = await client.order(owner)
     refused = await failure(client.move(owner, order.order_id, ACCEPTED))
     assert (refused.code, refused.reason) == (grpc.StatusCode.PERMISSION_DENIED, "ROLE_REQUIRED")
+
+
+async def test_a_guest_cancels_within_the_window_and_staff_whenever(
+    client: OrdersClient, tenant_id: UUID, staff: Principal
+) -> None:
+    owner = guest(tenant_id)
+    order = await client.order(owner)
+    ends = order.cancel_expire_time.ToDatetime()
+    assert (ends - order.create_time.ToDatetime()).total_seconds() == 120
+    assert CANCELLED in (await client.get(owner, order.order_id)).allowed_transitions
+    client.clock.advance(seconds=121)
+    assert not (await client.get(owner, order.order_id)).allowed_transitions
+    refused = await failure(client.move(owner, order.order_id, CANCELLED))
+    assert refused.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert refused.reason == "CANCEL_WINDOW_OVER"
+    assert refused.metadata == {
+        "order_id": order.order_id,
+        "cancel_expire_time": f"{ends:%Y-%m-%dT%H:%M:%S}Z",
+    }
+    assert (await client.move(staff, order.order_id, CANCELLED)).status == CANCELLED
+
+
+async def test_without_a_window_guests_cancel_nothing(database: MigratedDatabase) -> None:
+    async with serving(database.service_url("orders"), cancel_window_s=0) as client:
+        owner = guest(await client.open_tenant())
+        order = await client.order(owner)
+        assert not order.HasField("cancel_expire_time")
+        refused = await failure(client.move(owner, order.order_id, CANCELLED))
+    assert refused.reason == "CANCEL_WINDOW_OVER"
+
+
+async def test_what_is_ready_a_manager_cancels(
+    client: OrdersClient, tenant_id: UUID, staff: Principal, manager: Principal
+) -> None:
+    order = await client.order(guest(tenant_id))
+    for status in (ACCEPTED, PREPARING, READY):
+        await client.move(staff, order.order_id, status)
+    refused = await failure(client.move(staff, order.order_id, CANCELLED))
+    assert (refused.reason, refused.metadata) == ("ROLE_REQUIRED", {"roles": "admin,manager"})
+    moved = await client.move(manager, order.order_id, CANCELLED)
+    assert list(moved.allowed_transitions) == [REFUNDED]
+
+
+async def test_a_manager_refunds_what_is_over_and_says_why(
+    client: OrdersClient, tenant_id: UUID, staff: Principal, manager: Principal, sees: Connection
+) -> None:
+    owner = guest(tenant_id)
+    order = await client.order(owner)
+    too_early = await failure(client.move(manager, order.order_id, REFUNDED, reason="cold"))
+    assert too_early.reason == "TRANSITION_NOT_ALLOWED"
+    await client.move(owner, order.order_id, CANCELLED)
+    silent = await failure(client.move(manager, order.order_id, REFUNDED))
+    assert silent.code is grpc.StatusCode.INVALID_ARGUMENT
+    refused = await failure(client.move(staff, order.order_id, REFUNDED, reason="cold"))
+    assert refused.reason == "ROLE_REQUIRED"
+    moved = await client.move(manager, order.order_id, REFUNDED, reason="cold, anna@example.com")
+    assert (moved.status, moved.version) == (REFUNDED, 3)
+    assert not moved.allowed_transitions
+    assert (await client.get(owner, order.order_id)).history[-1].reason == "cold, [mail]"
+    assert await told(sees, order.order_id) == [("placed", 1), ("cancelled", 2), ("refunded", 3)]
+    payloads = await sees.fetch(
+        "SELECT payload FROM events.outbox WHERE aggregate_id = $1", order.order_id
+    )
+    assert not any(b"cold" in row["payload"] for row in payloads)
+
+
+async def test_an_order_tells_how_it_came_to_stand_where_it_does(
+    client: OrdersClient, tenant_id: UUID, staff: Principal, manager: Principal
+) -> None:
+    owner = guest(tenant_id)
+    order = await client.order(owner)
+    await client.move(staff, order.order_id, ACCEPTED)
+    await client.move(manager, order.order_id, CANCELLED, reason="out of milk")
+    for viewer in (owner, staff):
+        history = (await client.get(viewer, order.order_id)).history
+        assert [(one.status, one.role, one.reason, one.version) for one in history] == [
+            (order_pb2.ORDER_STATUS_PLACED, access_pb2.ROLE_GUEST, "", 1),
+            (ACCEPTED, access_pb2.ROLE_STAFF, "", 2),
+            (CANCELLED, access_pb2.ROLE_MANAGER, "out of milk", 3),
+        ]
+        actors = ["", staff.principal_id, manager.principal_id]
+        assert [one.actor_id for one in history] == (actors if viewer is staff else [""] * 3)
+    listed = (await client.page(owner)).orders[0]
+    assert not listed.history
 
 
 async def test_somebody_elses_order_cannot_be_moved(client: OrdersClient, tenant_id: UUID) -> None:

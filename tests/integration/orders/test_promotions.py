@@ -18,7 +18,7 @@ from services.chassis.data.ids import from_id
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc.identity import Role
 from services.chassis.rpc.repeats import keyless
-from tests.integration.orders.serving import OrdersClient, cart, menu, serving
+from tests.integration.orders.serving import OrdersClient, cart, lasting, menu, serving
 from tests.support.servers import MigratedDatabase
 from tests.support.services import failure, guest, metadata, with_role
 
@@ -207,10 +207,11 @@ async def test_an_order_and_its_event_tell_discounts_and_advice(
     order = response.order
     assert (order.subtotal_minor, order.total_minor) == (640, 400)
     assert (order.decision_id, list(order.recommendation_ids)) == (DECISION, [ADVICE])
-    assert await client.get(owner, order.order_id) == order
+    assert lasting(await client.get(owner, order.order_id)) == lasting(order)
 
     payload = await sees.fetchval(
-        "SELECT payload FROM events.outbox WHERE tenant_id = $1", tenant_id
+        "SELECT payload FROM events.outbox WHERE tenant_id = $1 AND type = 'maitred.order.v1'",
+        tenant_id,
     )
     data = json.loads(payload)["data"]
     assert data["totals"] == {"subtotal_minor": "640", "total_minor": "400"}

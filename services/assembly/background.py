@@ -25,6 +25,12 @@ class BackgroundConfig(WorkerConfig):
         env="MAITRED_DB_LEARNING_URL",
         sensitive=True,
     )
+    orders_database_url: str = setting(
+        "",
+        "Postgres of orders' jobs, with orders' role.",
+        env="MAITRED_DB_ORDERS_URL",
+        sensitive=True,
+    )
 
 
 async def build(config: BackgroundConfig, resources: Resources) -> Component:
@@ -36,9 +42,16 @@ async def build(config: BackgroundConfig, resources: Resources) -> Component:
     """
     from services.learning.config import LearningConfig
     from services.learning.jobs import build as learning
+    from services.orders.config import OrdersConfig
+    from services.orders.jobs import build as orders
 
     sets = [
-        await _opened("learning", LearningConfig, learning, config.learning_database_url, resources)
+        await _opened(
+            "learning", LearningConfig, learning, config.learning_database_url, config, resources
+        ),
+        await _opened(
+            "orders", OrdersConfig, orders, config.orders_database_url, config, resources
+        ),
     ]
     return await build_worker(config, resources, sets)
 
@@ -48,9 +61,16 @@ async def _opened(
     settings: type[ProcessConfig],
     build_jobs: Callable[[Any, Resources], JobSet],
     database_url: str,
+    worker: WorkerConfig,
     resources: Resources,
 ) -> JobSet:
     """A service's jobs, on resources of their own that end with the worker's."""
-    config = settings(database_url=database_url, database_pool=_POOL, redis_url="")
+    # What a whole installation shares the worker was told.
+    config = settings(
+        database_url=database_url,
+        database_pool=_POOL,
+        redis_url=worker.redis_url,
+        page_token_key=worker.page_token_key,
+    )
     own = await open_resources(f"{name}-jobs", config, resources.stack, resources.telemetry)
     return build_jobs(config, own)

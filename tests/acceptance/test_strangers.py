@@ -33,7 +33,12 @@ TEXT = "a latte, please"
 # What guests own, by the names of the fields that hold its ids.
 OWNED = {"session_id", "quote_id", "order_id", "decision_id"}
 # Not for guests over HTTP, or with the id of a conversation as a mere label.
-APART = {"/api/v1/decisions/{decision_id}:reward", "/api/v1/policies/{policy_id}:rank", "Rank"}
+APART = {
+    "/api/v1/decisions/{decision_id}:reward",
+    "/api/v1/orders/{order_id}:recordPayment",
+    "/api/v1/policies/{policy_id}:rank",
+    "Rank",
+}
 
 
 @dataclass(frozen=True, slots=True)

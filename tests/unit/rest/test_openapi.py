@@ -16,6 +16,7 @@ KEYED = (
     "/api/v1/sessions",
     "/api/v1/products:import",
     "/api/v1/promotions",
+    "/api/v1/orders/{order_id}:recordPayment",
     "/api/v1/orders/{order_id}:transition",
     "/api/v1/sessions/{session_id}/messages",
     "/api/v1/feedback/submit",
@@ -90,6 +91,9 @@ def test_what_the_contract_says_is_said(document: dict[str, Any]) -> None:
         "session_id",
         "decision_id",
         "recommendation_ids",
+        "note",
+        "payment_reference",
+        "quote_signature",
     }
     assert body["properties"]["quote_id"]["pattern"] == "^quo_[0-9a-f]{32}$"
     assert good(place)["$ref"] == "#/components/schemas/Order"

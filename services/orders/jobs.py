@@ -3,6 +3,7 @@
 from services.chassis.data.jobs import JobSet
 from services.chassis.run.lifecycle import Resources
 from services.orders.config import OrdersConfig
+from services.orders.transfers.wiring import build_jobs as transfers
 from services.orders.webhooks.wiring import build_jobs as webhooks
 
 
@@ -12,4 +13,8 @@ def build(config: OrdersConfig, resources: Resources) -> JobSet:
     Raises:
         ValueError: no database is configured.
     """
-    return webhooks(config, resources)
+    sets = transfers(config, resources), webhooks(config, resources)
+    return JobSet(
+        tuple(job for one in sets for job in one.jobs),
+        tuple(schedule for one in sets for schedule in one.schedules),
+    )

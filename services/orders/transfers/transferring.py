@@ -7,10 +7,18 @@ from uuid import UUID
 
 from services.chassis.data.idempotency import Scope
 from services.chassis.data.jobs import JobContext
-from services.orders.catalog.store import CatalogStore
+from services.orders.catalog.store import CatalogStore, Change
 from services.orders.transfers.convert import Content, read_content, write_content
 from services.orders.transfers.store import TransferStore
 from services.orders.transfers.transfer import Counts, Transfer, Unreadable
+
+
+class _Overtaken(Exception):
+    """Somebody else has changed the catalog meanwhile."""
+
+    def __init__(self, document: bytes) -> None:
+        super().__init__("the catalog changed meanwhile")
+        self.document = document
 
 
 class Transferring:
@@ -42,28 +50,45 @@ class Transferring:
     async def _take_in(self, job: JobContext, transfer: Transfer) -> None:
         tenant_id, transfer_id = job.tenant_id, transfer.transfer_id
         text = await self._store.content(tenant_id, transfer_id)
-        edition = await self._catalogs.current(tenant_id)
-        try:
-            content: Content = await job.compute(
-                read_content, transfer.format, transfer.mode, text, edition.document
-            )
-        except Unreadable as unreadable:
-            await self._store.fail(tenant_id, transfer_id, unreadable.problems, self._clock())
-            return
-        await self._store.tell(tenant_id, transfer_id, 0, content.products)
-        await job.progress(0, content.products)
-        counts = content.counts
-        if not transfer.is_dry_run:
-            scope = Scope(tenant_id, transfer.asked_by, "ImportCatalog.job", transfer_id.hex)
-            answer = await self._catalogs.replace(
-                scope, b"", content.document, _packed(counts), self._clock()
-            )
-            # A run before this one may have changed the catalog, and died.
-            counts = _unpacked(answer.body)
+        current = (await self._catalogs.current(tenant_id)).document
+        while True:
+            try:
+                content: Content = await job.compute(
+                    read_content, transfer.format, transfer.mode, text, current
+                )
+                await self._store.tell(tenant_id, transfer_id, 0, content.products)
+                await job.progress(0, content.products)
+                counts = await self._change(transfer, tenant_id, content, current)
+                break
+            except Unreadable as unreadable:
+                await self._store.fail(tenant_id, transfer_id, unreadable.problems, self._clock())
+                return
+            except _Overtaken as overtaken:
+                current = overtaken.document
         await self._store.finish_import(
             tenant_id, transfer_id, content.products, counts, self._clock()
         )
         await job.progress(content.products, content.products)
+
+    async def _change(
+        self, transfer: Transfer, tenant_id: UUID, content: Content, current: bytes
+    ) -> Counts:
+        """Changes the catalog, if it is still the one the content was read for; what changed.
+
+        Raises:
+            _Overtaken: it is not.
+        """
+        if transfer.is_dry_run:
+            return content.counts
+
+        def decide(document: bytes) -> Change:
+            if document != current:
+                raise _Overtaken(document)
+            return Change(content.document, _packed(content.counts))
+
+        scope = Scope(tenant_id, transfer.asked_by, "ImportCatalog.job", transfer.transfer_id.hex)
+        # A run before this one may have changed the catalog, and died: its answer counts.
+        return _unpacked((await self._catalogs.change(scope, b"", decide)).body)
 
     async def _give_out(self, job: JobContext, transfer: Transfer) -> None:
         edition = await self._catalogs.current(job.tenant_id)

@@ -86,6 +86,10 @@ SELECT consumer, status, letters FROM events.count_letters_v1();
 -- Deletes up to $2 dead letters that were settled before a time; returns how many.
 SELECT events.delete_settled_letters_v1($1, $2);
 
+-- name: keep_this_log_month
+-- Makes the log's month of the database's own time, if it is not there.
+SELECT events.keep_log_month(now());
+
 -- name: drop_log_months_before
 -- Drops the log's months that ended before a time's month; returns how many.
 SELECT events.drop_log_months_before($1);

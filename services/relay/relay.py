@@ -84,6 +84,10 @@ class Relay:
             try:
                 while await self._move_batch():
                     pass
+            except asyncpg.CheckViolationError:
+                # The month has begun by the database's clock and not by ours, or trimming failed
+                # for weeks.
+                await self._keep_this_month()
             except FAULTS as error:
                 _log.warning("relay.move_failed", error=type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
@@ -171,6 +175,13 @@ class Relay:
         await self._hand_on(events)
         counts = Counter(event.cursor.partition for event in events)
         return max(counts.values()) == self._config.batch
+
+    async def _keep_this_month(self) -> None:
+        _log.warning("relay.log_month_missing")
+        with contextlib.suppress(*FAULTS):
+            await self._store.keep_this_log_month()
+        await asyncio.sleep(_RETRY_S)
+        self._wake.set()
 
     async def _hand_on(self, events: Sequence[StreamEvent]) -> None:
         """Gives what was moved to the publisher, unless that reads the log anyway."""

@@ -100,6 +100,11 @@ class EventStore:
         async with self._database.connection() as connection:
             await connection.execute(QUERIES.keep_log_month, moment)
 
+    async def keep_this_log_month(self) -> None:
+        """Makes the log's month that the database's clock is in."""
+        async with self._database.connection() as connection:
+            await connection.execute(QUERIES.keep_this_log_month)
+
     async def drop_log_months_before(self, moment: datetime) -> int:
         """Drops the log's months before the one of a time; how many."""
         async with self._database.connection() as connection:

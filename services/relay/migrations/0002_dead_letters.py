@@ -100,6 +100,11 @@ def upgrade() -> None:
             FROM PUBLIC;
         GRANT EXECUTE ON FUNCTION events.count_letters_v1, events.delete_settled_letters_v1
             TO maitred_relay;
+
+        -- Both lock the whole log. Behind a backup, which reads it for hours, they would stop every
+        -- move: rather try again in a minute.
+        ALTER FUNCTION events.keep_log_month SET lock_timeout = '2s';
+        ALTER FUNCTION events.drop_log_months_before SET lock_timeout = '2s';
         """
     )
     op.execute(guarded("events.dead_letters"))

@@ -67,7 +67,8 @@ class OrdersClient:
 
     async def menu(self, query: str) -> Menu:
         """As `Orders.menu`."""
-        read = await _answered(self._catalog.GetCatalog(catalog_service_pb2.GetCatalogRequest()))
+        request = catalog_service_pb2.GetCatalogRequest(as_served=True)
+        read = await _answered(self._catalog.GetCatalog(request))
         menu = self._menu(read.catalog.SerializeToString(deterministic=True))
         if not query:
             return menu
@@ -174,6 +175,7 @@ def _report(response: cart_service_pb2.ParseCartResponse) -> dict[str, Any]:
                 "phrase": refusal.phrase,
                 "id": refusal.id,
                 "product_id": refusal.product_id,
+                "served": refusal.served,
             }
             for refusal in response.refusals
         ],

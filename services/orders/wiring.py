@@ -98,6 +98,7 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
         QuoteService(
             QuoteStore(database, keys),
             catalogs.current,
+            catalogs.stock,
             promotions.promotions,
             customers.of,
             signer,

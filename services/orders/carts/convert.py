@@ -20,6 +20,7 @@ from services.orders.carts.operations import (
 from services.orders.carts.pricing import PricedCart, PricedLine, price
 from services.orders.carts.reading import Ambiguity, Focus, ParseResult, Refusal, RefusalKind
 from services.orders.catalog.model import Catalog
+from services.orders.catalog.serving import Served
 from services.orders.promotions.discount import CodeProblem, CodeRefusal
 
 _REFUSALS = {
@@ -125,9 +126,10 @@ def to_focus(message: cart_service_pb2.Focus) -> Focus:
 
 
 def from_reading(
-    reading: ParseResult, cart: PricedCart, catalog: Catalog
+    reading: ParseResult, cart: PricedCart, served: Served
 ) -> cart_service_pb2.ParseCartResponse:
     """A reading, with the cart it leads to."""
+    catalog = served.catalog
     names = _names(catalog)
     return cart_service_pb2.ParseCartResponse(
         operations=[_from_operation(operation, catalog) for operation in reading.operations],
@@ -138,7 +140,7 @@ def from_reading(
         confidence=reading.confidence,
         cart=from_cart(cart),
         ambiguities=[_from_ambiguity(ambiguity, names) for ambiguity in reading.ambiguities],
-        refusals=[_from_refusal(refusal) for refusal in reading.refusals],
+        refusals=[_from_refusal(refusal, served) for refusal in reading.refusals],
         focus=cart_service_pb2.Focus(
             line_id=reading.focus.line_id,
             candidate_ids=reading.focus.candidate_ids,
@@ -250,12 +252,13 @@ def _from_ambiguity(ambiguity: Ambiguity, names: dict[str, str]) -> cart_service
     )
 
 
-def _from_refusal(refusal: Refusal) -> cart_service_pb2.Refusal:
+def _from_refusal(refusal: Refusal, served: Served) -> cart_service_pb2.Refusal:
     return cart_service_pb2.Refusal(
         kind=_REFUSALS[refusal.kind],
         phrase=refusal.phrase,
         id=refusal.id,
         product_id=refusal.product_id,
+        served=served.hours(refusal.id) if refusal.kind is RefusalKind.SOLD_OUT else "",
     )
 
 

@@ -36,6 +36,14 @@ def sold_out(cart: Cart, catalog: Catalog) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_sold_out(cart, catalog)))
 
 
+def quantities(cart: Cart) -> Counter[str]:
+    """How many of each product a cart holds, on all its lines."""
+    wanted = Counter[str]()
+    for line in cart.lines:
+        wanted[line.product_id] += line.quantity
+    return wanted
+
+
 def _problems(cart: Cart, catalog: Catalog) -> Iterator[CartProblem]:
     seen = Counter(line.line_id for line in cart.lines)
     for index, line in enumerate(cart.lines):

@@ -67,7 +67,7 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
         parser, focus = self._parsers.of(edition), to_focus(request.focus)
         reading = read(parser, edition.catalog, request.text, cart, focus)
         changed = await self._redeemed(apply(cart, reading.operations), edition)
-        return from_reading(reading, changed.cart, edition.catalog)
+        return from_reading(reading, changed.cart, edition.served)
 
     async def ApplyPromotions(
         self, request: cart_service_pb2.ApplyPromotionsRequest, context: Context

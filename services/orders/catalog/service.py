@@ -62,7 +62,7 @@ class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
     async def GetCatalog(
         self, request: catalog_service_pb2.GetCatalogRequest, context: Context
     ) -> catalog_service_pb2.GetCatalogResponse:
-        messages = self._served if request.with_availability else self._imported
+        messages = self._served if request.as_served else self._imported
         return catalog_service_pb2.GetCatalogResponse(catalog=messages.of(await self._edition()))
 
     async def GetProduct(
@@ -225,7 +225,7 @@ def _imported(edition: Edition) -> catalog_pb2.Catalog:
 def _served(edition: Edition) -> catalog_pb2.Catalog:
     message = _imported(edition)
     for product in message.products:
-        product.available_now = edition.catalog.products_by_id[product.product_id].available
+        product.unavailable = not edition.catalog.products_by_id[product.product_id].available
     return message
 
 
@@ -234,7 +234,10 @@ def _ids(edition: Edition) -> list[str]:
 
 
 def _products(edition: Edition) -> dict[str, catalog_pb2.Product]:
-    return {product.product_id: product for product in _served(edition).products}
+    products = {product.product_id: product for product in _imported(edition).products}
+    for id_, product in products.items():
+        product.available_now = edition.catalog.products_by_id[id_].available
+    return products
 
 
 def _with_count(product: catalog_pb2.Product, count: int) -> catalog_pb2.Product:

@@ -34,12 +34,14 @@ class Served:
     closed: frozenset[str] = frozenset()
     waiting: Mapping[str, tuple[Window, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
+    def hours(self, product_id: str) -> str:
+        """When a product is served that is not served now, such as `11:00 to 14:00`; else empty."""
+        return join([str(window) for window in self.waiting.get(product_id, ())])
+
     def why_not(self, product_id: str) -> str:
         """Why a product cannot be had, to follow its name: `is sold out`."""
-        windows = self.waiting.get(product_id)
-        if windows is None:
-            return "is sold out"
-        return f"is served {join([str(window) for window in windows])}"
+        hours = self.hours(product_id)
+        return f"is served {hours}" if hours else "is sold out"
 
 
 def serve(catalog: Catalog, stock: Stock, now: datetime, before: Served | None = None) -> Served:

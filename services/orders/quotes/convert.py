@@ -1,6 +1,7 @@
 """Quotes between their contract and the domain."""
 
 import base64
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from maitred.orders.v1 import cart_pb2, quote_pb2
 
 from services.chassis.data.ids import to_id
 from services.chassis.rpc.errors import Failure, not_found, precondition
+from services.orders.catalog.serving import Served
 from services.orders.quotes.quote import StoredQuote
 from services.orders.quotes.signing import Terms
 
@@ -94,6 +96,22 @@ def signature_invalid(quote_id: str) -> Failure:
     )
 
 
-def not_available(ids: tuple[str, ...]) -> Failure:
-    """NOT_AVAILABLE: some of it is sold out."""
-    return precondition("NOT_AVAILABLE", f"Sold out: {', '.join(ids)}.", ids=",".join(ids))
+def not_available(ids: Sequence[str], served: Served, left: Mapping[str, int]) -> Failure:
+    """NOT_AVAILABLE: some of it cannot be had now, or not that many.
+
+    Args:
+        ids: of what cannot be had.
+        served: knows why.
+        left: of products of which some are left, how many.
+    """
+    reasons = [
+        f"only {left[id_]} of {id_} are left" if left.get(id_) else f"{id_} {served.why_not(id_)}"
+        for id_ in ids
+    ]
+    told = "; ".join(reasons)
+    return precondition(
+        "NOT_AVAILABLE",
+        f"Not available: {told}.",
+        ids=",".join(ids),
+        remaining=",".join(str(left.get(id_, 0)) for id_ in ids),
+    )

@@ -1,6 +1,6 @@
 """maitred.orders.v1.QuoteService."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,10 +17,10 @@ from services.chassis.rpc.server import ServicerBinding
 from services.chassis.run.privacy import mask
 from services.orders.carts.cart import Cart
 from services.orders.carts.convert import cart_invalid, from_cart, to_cart
-from services.orders.carts.fitting import CartDoesNotFit, check, sold_out
+from services.orders.carts.fitting import CartDoesNotFit, check, quantities, sold_out
 from services.orders.carts.pricing import price
-from services.orders.catalog.model import Catalog
-from services.orders.catalog.ports import CurrentCatalog
+from services.orders.catalog.editions import Edition
+from services.orders.catalog.ports import CurrentCatalog, StockOf
 from services.orders.convert import visible_to
 from services.orders.promotions.customer import Customer
 from services.orders.promotions.customers import CustomerOf
@@ -47,6 +47,7 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
         self,
         store: QuoteStore,
         catalog: CurrentCatalog,
+        stock: StockOf,
         promotions: CurrentPromotions,
         customer: CustomerOf,
         signer: QuoteSigner,
@@ -56,6 +57,7 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
     ) -> None:
         self._store = store
         self._catalog = catalog
+        self._stock = stock
         self._promotions = promotions
         self._customer = customer
         self._signer = signer
@@ -80,9 +82,11 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
         promotions = await self._promotions(principal.tenant_id)
         principal_id = principal.principal_id
         customer = await self._customer(principal.tenant_id, principal_id, promotions)
+        counted = edition.stock.counted.intersection(line.product_id for line in request.cart.lines)
+        left = await self._stock(principal.tenant_id, counted)
 
         def make() -> tuple[StoredQuote, bytes]:
-            redeemed = self._redeemed(request.cart, edition.catalog, promotions, customer)
+            redeemed = self._redeemed(request.cart, edition, left, promotions, customer)
             quote = self._quote(principal.tenant_id, principal_id, redeemed)
             response = quote_service_pb2.CreateQuoteResponse(quote=from_quote(quote))
             return quote, response.SerializeToString()
@@ -105,20 +109,23 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
     def _redeemed(
         self,
         message: cart_pb2.Cart,
-        catalog: Catalog,
+        edition: Edition,
+        left: Mapping[str, int],
         promotions: Sequence[Promotion],
         customer: Customer,
     ) -> cart_pb2.Cart:
         if not message.lines:
             problem = FieldProblem("cart.lines", "at least one line")
             raise invalid("CART_INVALID", "The cart is empty.", [problem], problems="1")
-        cart = _without_personal_data(to_cart(message))
+        cart, catalog = _without_personal_data(to_cart(message)), edition.catalog
         try:
             check(cart, catalog)
         except CartDoesNotFit as misfit:
             raise cart_invalid(misfit) from misfit
-        if missing := sold_out(cart, catalog):
-            raise not_available(missing)
+        wanted = quantities(cart)
+        few = (id_ for id_, count in left.items() if count < wanted[id_])
+        if missing := dict.fromkeys((*sold_out(cart, catalog), *few)):
+            raise not_available([*missing], edition.served, left)
         priced, now = price(cart, catalog), self._clock()
         redeemed = redeem(priced, catalog, promotions, cart.promotion_codes, now, customer)
         return from_cart(redeemed.cart)

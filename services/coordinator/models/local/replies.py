@@ -81,6 +81,11 @@ def sold_out(phrase: str) -> str:
     return f"Sorry, we're out of {_bare(phrase)} right now."
 
 
+def not_served(phrase: str, hours: str) -> str:
+    """Say when something is served that is not served now."""
+    return f"Sorry, {_bare(phrase)} is served {hours}."
+
+
 def not_on_menu(phrase: str) -> str:
     """Say that something is not sold here."""
     return f"Sorry, we don't have {_bare(phrase)}."

@@ -12,7 +12,11 @@ def troubles(update: UpdateView) -> str:
     for refused in update.refusals:
         match refused.kind:
             case "sold_out":
-                told.append(replies.sold_out(refused.phrase))
+                told.append(
+                    replies.not_served(refused.phrase, refused.served)
+                    if refused.served
+                    else replies.sold_out(refused.phrase)
+                )
             case "not_offered":
                 told.append(replies.not_offered(refused.phrase, refused.product_name))
             case "too_many":

@@ -84,11 +84,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Something asked for and left out: ``kind`` is a RefusalKind's name without its prefix."""
+    """Something asked for and left out: ``kind`` is a RefusalKind's name without its prefix.
+
+    ``served`` says when it is to be had, where it is only not served now.
+    """
 
     kind: str
     phrase: str
     product_name: str = ""
+    served: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,7 @@ def update_of(document: _Json) -> UpdateView:
                 str(r["kind"]).removeprefix("REFUSAL_KIND_").lower(),
                 str(r["phrase"]),
                 names.get(r.get("product_id", ""), ""),
+                str(r.get("served", "")),
             )
             for r in document.get("refusals", ())
         ),

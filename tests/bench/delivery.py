@@ -20,7 +20,7 @@ from maitred.orders.v1 import order_service_pb2, order_service_pb2_grpc
 
 from services.assembly.client import GatewayClient
 from services.assembly.demo.access import DemoTenant
-from services.assembly.local import local_mesh_key
+from services.assembly.local import PAGE_TOKEN_KEY, local_mesh_key
 from services.chassis.data.ids import to_id
 from services.chassis.rpc.identity import MeshSigner, Principal, Role
 from tests.bench.placing import make_quotes
@@ -83,7 +83,12 @@ async def _opened(mesh: RunningMesh) -> AsyncIterator["_Bench"]:
             httpx.AsyncClient(base_url=mesh.gateway_url) as http,
         ):
             yield _Bench(
-                mesh.demo[0], MeshSigner(key.private_pem, key.kid), connection, channel, http
+                mesh.demo[0],
+                MeshSigner(key.private_pem, key.kid),
+                mesh.home.secret(PAGE_TOKEN_KEY),
+                connection,
+                channel,
+                http,
             )
     finally:
         await connection.close()
@@ -94,6 +99,7 @@ class _Bench:
         self,
         tenant: DemoTenant,
         signer: MeshSigner,
+        secret: str,
         connection: "asyncpg.Connection[asyncpg.Record]",
         channel: grpc.aio.Channel,
         http: httpx.AsyncClient,
@@ -101,6 +107,7 @@ class _Bench:
         self._tenant_id = UUID(tenant.tenant_id)
         self._guest = Principal(self._tenant_id, "gst_1", frozenset({Role.GUEST}))
         self._signer = signer
+        self._secret = secret
         self._connection = connection
         self._orders = order_service_pb2_grpc.OrderServiceStub(channel)
         self._staff = GatewayClient(http, tenant.manager_key)
@@ -145,7 +152,7 @@ class _Bench:
         return found
 
     async def _make_quotes(self, count: int) -> Sequence[UUID]:
-        return await make_quotes(self._connection, self._guest, count)
+        return await make_quotes(self._connection, self._guest, count, self._secret)
 
     async def _place(self, quote_id: UUID) -> str:
         metadata = (("authorization", f"Bearer {self._signer.mint(self._guest)}"),)

@@ -15,6 +15,8 @@ from services.orders.catalog.convert import to_catalog
 from services.orders.orders.events import order_changed
 
 TENANT = UUID(int=1)
+# Signs page tokens, and with them quotes.
+SECRET = "bench"
 
 
 def priced_cart() -> cart_pb2.Cart:

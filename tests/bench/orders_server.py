@@ -1,7 +1,7 @@
 """OrderService in a process of its own: `ours`, or `bare`: a handler that runs the same function.
 
 The bare one verifies nothing, reads nothing and renders nothing: it hands constant bytes to
-`orders.place_order_v2` and answers with them. Prints its port, serves until its standard input
+`orders.place_order_v3` and answers with them. Prints its port, serves until its standard input
 ends.
 """
 
@@ -25,7 +25,7 @@ from services.chassis.run.telemetry import configure_logging
 from services.orders.config import OrdersConfig
 from services.orders.orders.convert import to_new_order
 from services.orders.wiring import build
-from tests.bench.orders_menu import TENANT, placed_event, placed_order
+from tests.bench.orders_menu import SECRET, TENANT, placed_event, placed_order
 from tests.bench.processes import end_of_input, serve
 
 ANY_PORT = "127.0.0.1:0"
@@ -72,7 +72,7 @@ class BareOrders:
                 [line.quantity for line in order.lines],
                 [line.unit_price_minor for line in order.lines],
                 [line.total_minor for line in order.lines],
-                *([], [], None, ()),
+                *([], [], None, (), [], [], ()),
                 *(0, event.event_id, event.type, event.aggregate_id, event.payload),
             )
         return self._answer
@@ -106,7 +106,7 @@ async def serve_ours(database_url: str, public_pem: str, admin_port: str) -> Non
         database_url=database_url,
         database_pool=POOL,
         mesh_public_keys=public_pem,
-        page_token_key="bench",
+        page_token_key=SECRET,
         drain_delay_s=0.0,
     )
     await serve(Target("orders", config, build), lambda bound: bound.grpc["orders"])

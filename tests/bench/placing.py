@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -14,14 +15,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.chassis.data.ids import to_id
 from services.chassis.rpc.identity import MeshSigner, Principal, Role, new_key
+from services.orders.quotes.convert import terms_of
+from services.orders.quotes.signing import QuoteSigner
 from tests.bench.databases import store
-from tests.bench.orders_menu import TENANT, priced_cart
+from tests.bench.orders_menu import SECRET, TENANT, priced_cart
 from tests.bench.processes import served
 from tests.bench.table import Row, interleaved
 from tests.support.ports import free_port
 
 ORDERS = 600
 AT_ONCE = 16
+# Of the bench, in seconds: a token lives as long.
+LONGEST_S = 240
 GUEST = Principal(TENANT, "gst_1", frozenset({Role.GUEST}))
 MakeQuotes = Callable[[], Awaitable[Sequence[UUID]]]
 
@@ -29,7 +34,7 @@ MakeQuotes = Callable[[], Awaitable[Sequence[UUID]]]
 async def rows() -> Sequence[Row]:
     """Orders a second, and the server's CPU time for each."""
     key = new_key()
-    token = MeshSigner(key.private_pem, key.kid).mint(GUEST)
+    token = MeshSigner(key.private_pem, key.kid).mint(GUEST, LONGEST_S)
     metadata = (("authorization", f"Bearer {token}"),)
     async with AsyncExitStack() as stack:
         one = await stack.enter_async_context(store())
@@ -48,7 +53,9 @@ async def rows() -> Sequence[Row]:
             channel = await stack.enter_async_context(
                 grpc.aio.insecure_channel(f"127.0.0.1:{port}")
             )
-            rates[kind] = _rate(channel, metadata, lambda: make_quotes(connection, GUEST, ORDERS))
+            rates[kind] = _rate(
+                channel, metadata, lambda: make_quotes(connection, GUEST, ORDERS, SECRET)
+            )
         cpu_before = await _cpu_seconds(admin)
         found = await interleaved(rates)
         cpu = await _cpu_seconds(admin) - cpu_before
@@ -89,19 +96,31 @@ def _rate(
 
 
 async def make_quotes(
-    connection: "asyncpg.Connection[asyncpg.Record]", owner: Principal, count: int
+    connection: "asyncpg.Connection[asyncpg.Record]", owner: Principal, count: int, secret: str
 ) -> Sequence[UUID]:
-    """Quotes of the same cart, ready to be ordered by their owner."""
+    """Quotes of the same cart, signed with the service's secret, ready for their owner."""
     ids = [uuid4() for _ in range(count)]
+    cart, signer = priced_cart(), QuoteSigner([secret])
+    document, expire_time = cart.SerializeToString(), datetime.now(UTC) + timedelta(hours=1)
+    signatures = [
+        signer.sign(
+            terms_of(
+                cart,
+                document,
+                tenant_id=owner.tenant_id,
+                quote_id=quote_id,
+                principal_id=owner.principal_id,
+                expire_time=expire_time,
+            )
+        )
+        for quote_id in ids
+    ]
     await connection.execute(
         "INSERT INTO orders.quotes"
-        " (tenant_id, quote_id, principal_id, cart, create_time, expire_time)"
-        " SELECT $1, quote_id, $2, $3, now(), now() + interval '1 hour'"
-        " FROM unnest($4::uuid[]) AS quote_id",
-        owner.tenant_id,
-        owner.principal_id,
-        priced_cart().SerializeToString(),
-        ids,
+        " (tenant_id, quote_id, principal_id, cart, create_time, expire_time, signature)"
+        " SELECT $1, quote_id, $2, $3, now(), $4, signature"
+        " FROM unnest($5::uuid[], $6::bytea[]) AS quote (quote_id, signature)",
+        *(owner.tenant_id, owner.principal_id, document, expire_time, ids, signatures),
     )
     return ids
 

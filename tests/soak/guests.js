@@ -30,6 +30,7 @@ const orders = new Counter('orders');
 const problems = new Counter('problems');
 const turns = new Trend('turns', true);
 const late = new Trend('late', true);
+const until = new Trend('until', true);
 
 export const options = {
   scenarios: {
@@ -76,6 +77,7 @@ export default function ({ tokens, began }) {
   const text = talk.says[said];
   const answer = post(`/api/v1/sessions/${session}/messages`, { text }, tokens[guest]);
   messages.add(1);
+  until.add(Date.now() - began);
   if (!isFine(answer)) return;
   turns.add(answer.timings.duration);
   said += 1;
@@ -104,9 +106,9 @@ function tell(problem) {
   console.error(problem);
 }
 
-export function handleSummary({ metrics, state }) {
+export function handleSummary({ metrics }) {
   const seen = {
-    seconds: state.testRunDurationMs / 1000,
+    seconds: metrics.until ? metrics.until.values.max / 1000 : 0,
     messages: count(metrics.messages),
     orders: count(metrics.orders),
     problems: count(metrics.problems),

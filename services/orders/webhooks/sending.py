@@ -7,6 +7,7 @@ time limit; of the answer no more is read than is kept.
 """
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -217,5 +218,6 @@ def _request(target: Target, headers: Mapping[str, str], body: bytes) -> bytes:
 
 
 def _said(fault: Exception) -> str:
-    """What a fault says, without the address it names."""
-    return (fault.strerror if isinstance(fault, OSError) else None) or type(fault).__name__
+    """What a fault is, without the address its own text may name."""
+    number = fault.errno if isinstance(fault, OSError) else None
+    return os.strerror(number) if number and number > 0 else type(fault).__name__

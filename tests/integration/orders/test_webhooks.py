@@ -1,0 +1,328 @@
+"""Webhooks from the event to the receiver: what it gets, and what becomes of what it answers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from maitred.orders.v1 import webhook_pb2
+
+from tests.integration.orders.webhooking import ORDERS, House, Owner, webhooks
+from tests.support.receiver import OK, Receiver, answer, receiving
+from tests.support.servers import MigratedDatabase
+from tests.support.services import eventually, guest
+
+DELIVERED = webhook_pb2.WEBHOOK_DELIVERY_STATUS_DELIVERED
+FAILED = webhook_pb2.WEBHOOK_DELIVERY_STATUS_FAILED
+WAITING = webhook_pb2.WEBHOOK_DELIVERY_STATUS_WAITING
+ENABLED = webhook_pb2.WEBHOOK_STATE_ENABLED
+DISABLED = webhook_pb2.WEBHOOK_STATE_DISABLED
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(database: MigratedDatabase, redis_url: str) -> AsyncIterator[House]:
+    async with webhooks(database, redis_url) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def owner(house: House) -> Owner:
+    return await house.owner()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as started:
+        yield started
+
+
+async def has(receiver: Receiver, count: int) -> None:
+    async def is_there() -> bool:
+        return len(receiver.messages) >= count
+
+    await eventually(is_there)
+
+
+async def test_an_order_reaches_every_endpoint_that_wants_it_once(
+    owner: Owner, receiver: Receiver
+) -> None:
+    async with receiving() as other, receiving() as third:
+        made = await owner.create(receiver.url, ORDERS)
+        everything = await owner.create(other.url, "*")
+        await owner.create(third.url, "maitred.session.*")
+        order = await owner.orders.order(guest(owner.tenant_id))
+        await has(receiver, 1)
+        [message] = receiver.messages
+        event = message.verified(made.secret)
+        assert (event["type"], event["data"]["order_id"]) == (ORDERS, order.order_id)
+        assert message.id == event["id"]
+
+        async def has_copy() -> bool:
+            return bool(other.of(message.id))
+
+        await eventually(has_copy)
+        [copy] = other.of(message.id)
+        assert copy.body == message.body
+        assert copy.verified(everything.secret) == event
+        [delivery] = await owner.deliveries(made.webhook.webhook_id)
+        done = await owner.settled(delivery)
+        assert (done.status, done.event_id, done.event_type) == (DELIVERED, message.id, ORDERS)
+        assert done.body.encode() == message.body
+        [attempt] = done.attempts
+        assert (attempt.number, attempt.status_code, attempt.error) == (1, 204, "")
+        assert third.messages == []
+
+
+async def test_the_event_on_the_webhook_is_the_one_in_the_log(
+    owner: Owner, receiver: Receiver, database: MigratedDatabase
+) -> None:
+    await owner.create(receiver.url, ORDERS)
+    await owner.orders.order(guest(owner.tenant_id))
+    await has(receiver, 1)
+    connection = await asyncpg.connect(database.url)
+    try:
+        payload = await connection.fetchval(
+            "SELECT payload FROM events.log WHERE tenant_id = $1 AND type = $2",
+            owner.tenant_id,
+            ORDERS,
+        )
+    finally:
+        await connection.close()
+    assert receiver.messages[0].body == payload
+
+
+async def test_while_secrets_overlap_both_verify(owner: Owner, receiver: Receiver) -> None:
+    made = await owner.create(receiver.url)
+    webhook_id = made.webhook.webhook_id
+    rotated = await owner.call("RotateWebhookSecret", webhook_id=webhook_id)
+    assert rotated.webhook.HasField("old_secret_expire_time")
+    assert rotated.secret != made.secret
+    await owner.settled(await owner.test(webhook_id))
+    [message] = receiver.messages
+    assert message.headers["webhook-signature"].count("v1,") == 2
+    assert message.verified(made.secret) == message.verified(rotated.secret)
+    last = await owner.call("RotateWebhookSecret", webhook_id=webhook_id, overlap_seconds=0)
+    assert not last.webhook.HasField("old_secret_expire_time")
+    await owner.settled(await owner.test(webhook_id))
+    message = receiver.messages[-1]
+    assert message.headers["webhook-signature"].count("v1,") == 1
+    message.verified(last.secret)
+
+
+async def test_a_failure_is_tried_again_with_the_same_id_and_bytes(
+    owner: Owner, receiver: Receiver
+) -> None:
+    receiver.say(answer("500 Oh", body=b"out of order"), OK)
+    made = await owner.create(receiver.url)
+    done = await owner.settled(await owner.test(made.webhook.webhook_id))
+    assert done.status == DELIVERED
+    assert [(a.status_code, a.error, a.response_body) for a in done.attempts] == [
+        (500, "answered 500", "out of order"),
+        (204, "", ""),
+    ]
+    first, second = receiver.messages
+    assert (first.id, first.body) == (second.id, second.body)
+    first.verified(made.secret)
+    second.verified(made.secret)
+
+
+@pytest.mark.parametrize(
+    ("said", "status_code", "error"),
+    [
+        (answer("302 Found", "Location: http://127.0.0.1:1/"), 302, "answered 302"),
+        (answer("404 Not Found"), 404, "answered 404"),
+        (None, 0, "no answer within 1 s"),
+    ],
+    ids=["redirecting", "rejecting", "slow"],
+)
+async def test_what_is_no_success_is_given_up_at_the_schedules_end(
+    owner: Owner, receiver: Receiver, said: bytes | None, status_code: int, error: str
+) -> None:
+    receiver.say(said)
+    made = await owner.create(receiver.url)
+    done = await owner.settled(await owner.test(made.webhook.webhook_id))
+    assert (done.status, done.last_status_code) == (FAILED, status_code)
+    assert [attempt.error for attempt in done.attempts] == [error] * 3
+    assert len(receiver.messages) == 3
+    webhook = await owner.get(made.webhook.webhook_id)
+    assert (webhook.state, webhook.consecutive_failures) == (ENABLED, 3)
+
+
+async def test_a_redirect_is_never_followed(owner: Owner, receiver: Receiver) -> None:
+    async with receiving() as elsewhere:
+        receiver.say(answer("307 Temporary Redirect", f"Location: {elsewhere.url}"))
+        made = await owner.create(receiver.url)
+        await owner.settled(await owner.test(made.webhook.webhook_id))
+        assert elsewhere.messages == []
+
+
+async def test_gone_disables_the_endpoint_until_it_is_enabled(
+    owner: Owner, receiver: Receiver
+) -> None:
+    receiver.say(answer("410 Gone"), OK)
+    made = await owner.create(receiver.url, ORDERS)
+    webhook_id = made.webhook.webhook_id
+    assert (await owner.settled(await owner.test(webhook_id))).status == FAILED
+
+    async def is_disabled() -> bool:
+        return (await owner.get(webhook_id)).state == DISABLED
+
+    await eventually(is_disabled)
+    webhook = await owner.get(webhook_id)
+    assert webhook.disable_reason == webhook_pb2.WEBHOOK_DISABLE_REASON_GONE
+    assert webhook.HasField("disable_time")
+    async with receiving() as witness:
+        await owner.create(witness.url, ORDERS)
+        await owner.orders.order(guest(owner.tenant_id))
+        await has(witness, 1)
+    assert len(await owner.deliveries(webhook_id)) == 1
+    enabled = (await owner.call("EnableWebhook", webhook_id=webhook_id)).webhook
+    assert (enabled.state, enabled.consecutive_failures) == (ENABLED, 0)
+    assert (await owner.settled(await owner.test(webhook_id))).status == DELIVERED
+
+
+async def test_what_waits_when_an_endpoint_is_disabled_is_sent_when_it_is_enabled(
+    owner: Owner, receiver: Receiver
+) -> None:
+    made = await owner.create(receiver.url)
+    webhook_id = made.webhook.webhook_id
+    receiver.gate.clear()
+    receiver.say(answer("503 Later", "Retry-After: 2"), OK)
+    delivery = await owner.test(webhook_id)
+    await has(receiver, 1)
+    disabled = (await owner.call("DisableWebhook", webhook_id=webhook_id)).webhook
+    assert disabled.disable_reason == webhook_pb2.WEBHOOK_DISABLE_REASON_OWNER
+    receiver.gate.set()
+    waiting = await owner.settled(delivery, WAITING)
+    # Past its time, so that its job has found the endpoint disabled.
+    await asyncio.sleep(5)
+    assert (await owner.delivery(waiting)).status == WAITING
+    assert len(receiver.messages) == 1
+    await owner.call("EnableWebhook", webhook_id=webhook_id)
+    assert (await owner.settled(delivery)).status == DELIVERED
+
+
+async def test_a_receiver_that_asks_for_time_gets_it(owner: Owner, receiver: Receiver) -> None:
+    receiver.say(answer("429 Slow Down", "Retry-After: 3600"))
+    made = await owner.create(receiver.url)
+    waiting = await owner.settled(await owner.test(made.webhook.webhook_id), WAITING)
+
+    async def is_put_off() -> bool:
+        return (await owner.delivery(waiting)).attempt_count == 1
+
+    await eventually(is_put_off)
+    waiting = await owner.settled(waiting, WAITING)
+    began = waiting.attempts[0].start_time.ToDatetime()
+    wait = waiting.next_attempt_time.ToDatetime() - began
+    assert 3600 <= wait.total_seconds() < 3660
+
+
+async def test_a_retry_by_hand_sends_the_same_bytes_under_the_same_id(
+    owner: Owner, receiver: Receiver
+) -> None:
+    receiver.say(answer("500 Oh"))
+    made = await owner.create(receiver.url)
+    webhook_id = made.webhook.webhook_id
+    given_up = await owner.settled(await owner.test(webhook_id))
+    receiver.say(OK)
+    call = {"webhook_id": webhook_id, "delivery_id": given_up.delivery_id}
+    await owner.call("RetryWebhookDelivery", **call)
+    done = await owner.settled(given_up, DELIVERED)
+    assert done.attempt_count == 4
+    await owner.call("RetryWebhookDelivery", **call)
+    await has(receiver, 5)
+    assert len({(message.id, message.body) for message in receiver.messages}) == 1
+    receiver.messages[-1].verified(made.secret)
+
+
+async def test_all_that_was_given_up_since_a_time_is_sent_again(
+    owner: Owner, receiver: Receiver
+) -> None:
+    receiver.say(answer("500 Oh"))
+    made = await owner.create(receiver.url)
+    webhook_id = made.webhook.webhook_id
+    given_up = [await owner.test(webhook_id) for _ in range(6)]
+    for delivery in given_up:
+        assert (await owner.settled(delivery)).status == FAILED
+    since = await owner.settled(given_up[0])
+    receiver.say(OK)
+    receiver.messages.clear()
+    answered = await owner.call(
+        "RetryWebhookDeliveries", webhook_id=webhook_id, since_time=since.create_time
+    )
+    assert answered.retried_count == 6
+    for delivery in given_up:
+        assert (await owner.settled(delivery, DELIVERED)).status == DELIVERED
+    assert {message.id for message in receiver.messages} == {one.event_id for one in given_up}
+    nothing = await owner.call(
+        "RetryWebhookDeliveries", webhook_id=webhook_id, since_time=since.create_time
+    )
+    assert nothing.retried_count == 0
+
+
+async def test_one_endpoint_gets_no_more_attempts_at_once_than_it_may(
+    owner: Owner, receiver: Receiver
+) -> None:
+    receiver.gate.clear()
+    made = await owner.create(receiver.url)
+    sent = [await owner.test(made.webhook.webhook_id) for _ in range(12)]
+    await has(receiver, 4)
+    async with receiving() as other:
+        swift = await owner.create(other.url)
+        assert (await owner.settled(await owner.test(swift.webhook.webhook_id))).status == DELIVERED
+    assert len(receiver.messages) == 4
+    receiver.gate.set()
+    for delivery in sent:
+        await owner.settled(delivery, DELIVERED)
+    assert receiver.at_once == 4
+
+
+async def test_the_breaker_opens_lets_one_through_and_closes(
+    owner: Owner, receiver: Receiver
+) -> None:
+    receiver.say(answer("500 Oh"))
+    breaker = webhook_pb2.WebhookBreaker(failures_to_open=2, open_seconds=2)
+    made = await owner.create(receiver.url, breaker=breaker)
+    webhook_id = made.webhook.webhook_id
+    first = await owner.test(webhook_id)
+
+    async def is_open() -> bool:
+        webhook = await owner.get(webhook_id)
+        return webhook.breaker_state == webhook_pb2.WEBHOOK_BREAKER_STATE_OPEN
+
+    await eventually(is_open)
+    assert len(receiver.messages) == 2
+    others = [await owner.test(webhook_id) for _ in range(5)]
+    await asyncio.sleep(0.5)
+    assert len(receiver.messages) == 2
+    receiver.gate.clear()
+    await has(receiver, 3)
+    # Half-open: it is the only one.
+    assert (await owner.get(webhook_id)).breaker_state == (
+        webhook_pb2.WEBHOOK_BREAKER_STATE_HALF_OPEN
+    )
+    await asyncio.sleep(0.3)
+    assert len(receiver.messages) == 3
+    receiver.say(OK)
+    receiver.gate.set()
+    for delivery in (first, *others):
+        await owner.settled(delivery)
+    webhook = await owner.get(webhook_id)
+    assert webhook.breaker_state == webhook_pb2.WEBHOOK_BREAKER_STATE_CLOSED
+    assert webhook.consecutive_failures == 0
+
+
+async def test_nobody_sends_a_tenants_test_twice_for_a_key(
+    owner: Owner, receiver: Receiver
+) -> None:
+    made = await owner.create(receiver.url)
+    key = uuid4().hex
+    arguments = {"webhook_id": made.webhook.webhook_id, "request_id": key}
+    first = await owner.call("SendTestEvent", **arguments)
+    assert await owner.call("SendTestEvent", **arguments) == first
+    await owner.settled(first.delivery)
+    assert len(receiver.of(first.delivery.event_id)) == 1

@@ -1,0 +1,193 @@
+"""Jobs as a worker runs them: retries, progress, computations, cancellation, draining."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from maitred.jobs.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
+
+from services.chassis.data.jobs import Queue, to_job_id
+from services.chassis.rpc.identity import Role
+from tests.support.servers import MigratedDatabase
+from tests.support.services import eventually, failure, metadata, with_role
+from tests.support.working import TENANT, deferred, row, worker
+
+MANAGER = with_role(TENANT, Role.MANAGER)
+
+
+async def ended(database: MigratedDatabase, number: int, status: str) -> dict[str, Any]:
+    """The job, once it has that status."""
+
+    async def has_it() -> bool:
+        return bool((await row(database, number))["status"] == status)
+
+    await eventually(has_it)
+    return dict(await row(database, number))
+
+
+async def test_a_job_that_fails_is_tried_again_later(
+    database: MigratedDatabase, tmp_path: Path
+) -> None:
+    path = tmp_path / "tries"
+    async with worker(database):
+        number = await deferred(database, "test.fail", Queue.DEFAULT, path=str(path), times=1)
+        await ended(database, number, "succeeded")
+    tries = [line.split() for line in path.read_text().splitlines()]
+    assert [attempt for _, attempt, _ in tries] == ["1", "2"]
+    # The first wait is between half of 200 ms and all of it.
+    assert float(tries[1][2]) - float(tries[0][2]) >= 0.1
+
+
+async def test_a_job_that_keeps_failing_is_kept_to_be_retried_by_hand(
+    database: MigratedDatabase, tmp_path: Path
+) -> None:
+    path = tmp_path / "tries"
+    async with worker(database) as address:
+        number = await deferred(database, "test.fail", Queue.DEFAULT, path=str(path), times=3)
+        kept = await ended(database, number, "failed")
+        assert (kept["attempts"], kept["error"]) == (3, "ValueError")
+        async with grpc.aio.insecure_channel(address) as channel:
+            jobs = job_service_pb2_grpc.JobServiceStub(channel)
+            request = job_service_pb2.RetryJobRequest(job_id=to_job_id(number))
+            retried = await jobs.RetryJob(request, metadata=metadata(MANAGER))
+            assert retried.job.state in (
+                job_pb2.JOB_STATE_WAITING,
+                job_pb2.JOB_STATE_RUNNING,
+                job_pb2.JOB_STATE_FAILED,
+            )
+
+        async def was_tried_again() -> bool:
+            return len(path.read_text().splitlines()) == 6
+
+        await eventually(was_tried_again)
+        await ended(database, number, "failed")
+
+
+async def test_progress_is_written_and_its_last_word_kept(database: MigratedDatabase) -> None:
+    async with worker(database):
+        number = await deferred(database, "test.tell", Queue.INGESTION)
+        told = await ended(database, number, "succeeded")
+    assert (told["done"], told["total"], told["note"]) == (1000, 1000, "pages")
+
+
+async def test_a_computation_runs_in_a_process_of_its_own(
+    database: MigratedDatabase, tmp_path: Path
+) -> None:
+    path = tmp_path / "found"
+    async with worker(database):
+        number = await deferred(database, "test.compute", Queue.ANALYSIS, path=str(path), power=64)
+        await ended(database, number, "succeeded")
+    assert path.read_text().startswith("(20, ")
+
+
+async def test_a_process_that_crashes_fails_its_job_alone(
+    database: MigratedDatabase, tmp_path: Path
+) -> None:
+    path = tmp_path / "found"
+    async with worker(database, processes=1):
+        crashing = await deferred(database, "test.crash", Queue.ANALYSIS)
+        kept = await ended(database, crashing, "failed")
+        assert kept["error"] == "ComputeCrashed"
+        number = await deferred(database, "test.compute", Queue.ANALYSIS, path=str(path), power=8)
+        await ended(database, number, "succeeded")
+
+
+async def test_a_job_is_called_off_while_it_runs(
+    database: MigratedDatabase, tmp_path: Path
+) -> None:
+    path = tmp_path / "waits"
+    async with worker(database) as address:
+        number = await deferred(database, "test.wait", Queue.ANALYSIS, path=str(path))
+        await eventually_exists(path)
+        async with grpc.aio.insecure_channel(address) as channel:
+            jobs = job_service_pb2_grpc.JobServiceStub(channel)
+            request = job_service_pb2.CancelJobRequest(job_id=to_job_id(number))
+            await jobs.CancelJob(request, metadata=metadata(MANAGER))
+            await ended(database, number, "aborted")
+            again = await failure(jobs.CancelJob(request, metadata=metadata(MANAGER)))
+            assert again.reason == "JOB_ENDED"
+    assert "ended" not in path.read_text()
+
+
+async def test_a_worker_that_drains_puts_back_what_does_not_end(
+    database: MigratedDatabase, tmp_path: Path
+) -> None:
+    path = tmp_path / "waits"
+    async with worker(database, drain_grace_s=2.2):
+        number = await deferred(database, "test.wait", Queue.ANALYSIS, path=str(path))
+        await eventually_exists(path)
+    assert (await row(database, number))["status"] == "todo"
+    path.with_suffix(".leave").touch()
+    async with worker(database):
+        await ended(database, number, "succeeded")
+    assert [line.split()[:2] for line in path.read_text().splitlines()] == [
+        ["begun", "1"],
+        ["begun", "2"],
+        ["ended", "2"],
+    ]
+
+
+async def test_a_manager_sees_the_jobs_of_the_tenant_alone(database: MigratedDatabase) -> None:
+    stranger = with_role(type(TENANT)(int=7), Role.MANAGER)
+    async with worker(database) as address:
+        number = await deferred(database, "test.tell", Queue.INGESTION)
+        await ended(database, number, "succeeded")
+        async with grpc.aio.insecure_channel(address) as channel:
+            jobs = job_service_pb2_grpc.JobServiceStub(channel)
+            request = job_service_pb2.ListJobsRequest(
+                task="test.tell", state=job_pb2.JOB_STATE_SUCCEEDED, page_size=1
+            )
+            own = await jobs.ListJobs(request, metadata=metadata(MANAGER))
+            assert [job.job_id for job in own.jobs] == [to_job_id(number)]
+            foreign = await jobs.ListJobs(request, metadata=metadata(stranger))
+            assert not foreign.jobs
+            get = job_service_pb2.GetJobRequest(job_id=to_job_id(number))
+            unseen = await failure(jobs.GetJob(get, metadata=metadata(stranger)))
+            assert unseen.reason == "JOB_NOT_FOUND"
+
+
+async def test_workers_and_queues_are_told_of(database: MigratedDatabase) -> None:
+    async with (
+        worker(database, queues="default,analysis") as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        jobs = job_service_pb2_grpc.JobServiceStub(channel)
+        request = job_service_pb2.GetWorkersRequest()
+
+        async def is_listed() -> bool:
+            state = await jobs.GetWorkers(request, metadata=metadata(MANAGER))
+            return any(one.is_alive for one in state.workers)
+
+        await eventually(is_listed)
+        found = await jobs.GetWorkers(request, metadata=metadata(MANAGER))
+    assert found.status == "degraded"
+    assert {queue.queue: queue.workers for queue in found.queues} == {
+        "analysis": 1,
+        "default": 1,
+        "ingestion": 0,
+        "notifications": 0,
+    }
+
+
+@pytest.mark.parametrize("role", [Role.GUEST, Role.STAFF])
+async def test_jobs_are_a_managers_to_see(database: MigratedDatabase, role: Role) -> None:
+    async with (
+        worker(database) as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        jobs = job_service_pb2_grpc.JobServiceStub(channel)
+        refused = await failure(
+            jobs.ListJobs(
+                job_service_pb2.ListJobsRequest(), metadata=metadata(with_role(TENANT, role))
+            )
+        )
+    assert refused.reason == "ROLE_REQUIRED"
+
+
+async def eventually_exists(path: Path) -> None:
+    async def exists() -> bool:
+        return await asyncio.to_thread(path.exists)
+
+    await eventually(exists)

@@ -24,7 +24,10 @@ up: .venv/.$(SET) gen  ## start everything and seed the demo tenants
 
 .PHONY: test
 test: lint chromium  ## lint, then all tests, acceptance tests at reduced size
-	@$(BIN)/pytest --ignore=tests/repo $(ARGS)
+	@$(BIN)/pytest --ignore=tests/repo $(PARALLEL) $(ARGS)
+
+# A file's tests stay together; folders come in their order, which is that of how long files take.
+PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # Elsewhere the tests of the pages skip and say what to install.
 .PHONY: chromium
@@ -37,7 +40,15 @@ chromium:
 lint: .venv/.$(SET) gen  ## format, lint, types, layers, contracts, the tree's own rules
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
+	@$(MAKE) --no-print-directory --jobs 2 types rules
+
+# The longest alone, beside everything else.
+.PHONY: types
+types:
 	$(BIN)/mypy
+
+.PHONY: rules
+rules:
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/buf format --diff --exit-code protos
 	$(BIN)/python protos/compile.py --image $(TMP)/image.binpb
@@ -58,7 +69,7 @@ breaking:
 
 .PHONY: cov
 cov: .venv/.$(SET) gen  ## the tests with line coverage
-	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	@$(BIN)/pytest --cov --cov-report=term $(PARALLEL) $(ARGS)
 
 .PHONY: soak
 soak: .venv/.$(SET) gen  ## whole evenings through kills, at the sizes that `make test` reduces

@@ -301,6 +301,15 @@ class Cache:
     async def _put(self, keys: _Keys, token: bytes, load: Load) -> Versioned | None:
         # Before the database is read: what comes after is another Redis' to know.
         run = self._server.trusted_run
+        try:
+            # Another may have put it between our looking and our taking the lock.
+            there = await self._server.peek(keys, run, body=True)
+            if there is not None:
+                await self._server.unlock(keys, token)
+                return there
+        except _FAULTS as error:
+            self._server.distrust(error)
+            return None
         found = await load(-1)
         try:
             return found if run and await self._server.put(keys, token, found, run) else None

@@ -23,6 +23,11 @@ KEYED = (
     "/api/v1/documents",
     "/api/v1/policies/{policy_id}:rank",
     "/api/v1/learning/cycles",
+    "/api/v1/webhooks",
+    "/api/v1/webhooks/{webhook_id}:rotateSecret",
+    "/api/v1/webhooks/{webhook_id}:test",
+    "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}:retry",
+    "/api/v1/webhooks/{webhook_id}/deliveries:retryFailed",
 )
 
 

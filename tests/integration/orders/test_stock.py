@@ -34,9 +34,18 @@ async def adjust(
 
 
 async def mark(
-    client: OrdersClient, who: Principal, *, unavailable: bool, **item: str
+    client: OrdersClient,
+    who: Principal,
+    *,
+    unavailable: bool,
+    product_id: str = "",
+    add_on_id: str = "",
 ) -> catalog_service_pb2.SetAvailabilityResponse:
-    request = catalog_service_pb2.SetAvailabilityRequest(unavailable=unavailable, **item)
+    request = catalog_service_pb2.SetAvailabilityRequest(unavailable=unavailable)
+    if product_id:
+        request.product_id = product_id
+    else:
+        request.add_on_id = add_on_id
     return await client.catalogs.SetAvailability(request, metadata=metadata(who))
 
 
@@ -134,7 +143,7 @@ async def test_a_quote_asks_for_no_more_than_there_is(
 ) -> None:
     staff = with_role(tenant_id, Role.STAFF)
     await set_stock(client, staff, "croissant", 3)
-    assert await client.quote(guest(tenant_id), cart("croissant", quantity=3))
+    assert (await client.quote(guest(tenant_id), cart("croissant", quantity=3))).quote_id
     two_lines = cart("croissant", "croissant", quantity=2)
     refused = await failure(client.quote(guest(tenant_id), two_lines))
     assert refused.code is grpc.StatusCode.FAILED_PRECONDITION
@@ -159,7 +168,7 @@ async def test_what_staff_mark_as_sold_out_is_refused_everywhere(
     refused = await failure(client.quote(guest(tenant_id), cart("croissant")))
     assert refused.reason == "NOT_AVAILABLE"
     await mark(client, staff, unavailable=False, product_id="croissant")
-    assert await client.quote(guest(tenant_id), cart("croissant"))
+    assert (await client.quote(guest(tenant_id), cart("croissant"))).quote_id
 
 
 async def test_options_and_add_ons_sell_out_too(client: OrdersClient, tenant_id: UUID) -> None:
@@ -243,7 +252,7 @@ async def test_what_is_not_served_now_says_when_it_is(
     assert "latte" not in gone
     client.clock.advance(hours=3, minutes=1)
     try:
-        assert await client.quote(guest(tenant_id), cart("croissant"))
+        assert (await client.quote(guest(tenant_id), cart("croissant"))).quote_id
     finally:
         client.clock.advance(hours=-3, minutes=-1)
 

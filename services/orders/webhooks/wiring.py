@@ -30,8 +30,8 @@ from services.orders.webhooks.webhook import Thresholds
 
 _SWEEP = "orders.sweep_webhooks"
 _COUNT_EVERY_S = 15.0
-# Beyond an attempt's time limit: for writing what came of it.
-_LEASE_MARGIN_S = 15.0
+# Beyond twice an attempt's time limit: for writing what came of it.
+_LEASE_MARGIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _policy(config: OrdersConfig) -> Policy:
             config.webhook_breaker_failures, timedelta(seconds=config.webhook_breaker_open_s)
         ),
         most_at_once=config.webhook_attempts_at_once,
-        lease=timedelta(seconds=config.webhook_timeout_s + _LEASE_MARGIN_S),
+        lease=timedelta(seconds=2 * config.webhook_timeout_s + _LEASE_MARGIN_S),
         disable_after=timedelta(seconds=config.webhook_disable_after_s),
         kept_for=timedelta(days=config.webhook_kept_days),
     )

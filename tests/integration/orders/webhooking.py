@@ -139,7 +139,7 @@ class House:
 
 @asynccontextmanager
 async def webhooks(
-    database: MigratedDatabase, redis_url: str, **settings: Any
+    database: MigratedDatabase, redis_url: str, *, has_worker: bool = True, **settings: Any
 ) -> AsyncIterator[House]:
     """The house; `settings` are those of orders, beside `QUICK`."""
     config = OrdersConfig(
@@ -152,21 +152,14 @@ async def webhooks(
         }
     )
     names = Names()
-    targets = (
+    relay = {**SETTINGS, "database_url": database.service_url("relay"), "redis_url": redis_url}
+    targets = [
         Target("orders", config, build_orders),
-        Target(
-            "relay",
-            RelayConfig(
-                **{**SETTINGS, "database_url": database.service_url("relay")}, redis_url=redis_url
-            ),
-            build_relay,
-        ),
-        Target(
-            "worker",
-            WorkerConfig(**{**SETTINGS, "database_url": database.service_url("worker")}),
-            _worker(config, names),
-        ),
-    )
+        Target("relay", RelayConfig(**relay), build_relay),
+    ]
+    if has_worker:
+        worker = {**SETTINGS, "database_url": database.service_url("worker")}
+        targets.append(Target("worker", WorkerConfig(**worker), _worker(config, names)))
     async with (
         running(*targets) as bound,
         grpc.aio.insecure_channel(f"127.0.0.1:{bound.grpc['orders']}") as channel,

@@ -13,7 +13,11 @@ from maitred.coordinator.v1 import (
     session_service_pb2,
 )
 from maitred.events.v1 import dead_letter_service_pb2
-from maitred.identity.v1 import api_key_service_pb2, tenant_service_pb2
+from maitred.identity.v1 import (
+    api_key_service_pb2,
+    presence_service_pb2,
+    tenant_service_pb2,
+)
 from maitred.jobs.v1 import job_service_pb2
 from maitred.learning.v1 import (
     cycle_service_pb2,
@@ -64,6 +68,7 @@ CONTRACTS: Sequence[FileDescriptor] = tuple(
         job_service_pb2,
         tenant_service_pb2,
         api_key_service_pb2,
+        presence_service_pb2,
     )
 )
 # Who serves the services of a package.

@@ -7,7 +7,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import limits
-from limits.aio.storage import RedisStorage
 
 from gateway.config import GatewayConfig
 from gateway.edge import Edge
@@ -22,9 +21,12 @@ from gateway.identity.tokens import AccessTokens
 from gateway.observation import AccessLog, HttpMetrics
 from gateway.openapi.document import OpenApi
 from gateway.pages import Pages
-from gateway.ratelimits import RateLimits
+from gateway.ratelimits import RateLimits, RedisCounts
 from gateway.realtime.connections import ConnectionMetrics, Connections
+from gateway.realtime.couriers import Couriers
 from gateway.realtime.feeds import Feeds
+from gateway.realtime.presence import Presence
+from gateway.realtime.service import PresenceService
 from gateway.routes import CONTRACTS, contract_routes, surface_routes
 from gateway.surfaces.auth import Auth
 from gateway.surfaces.chat import Chat
@@ -70,8 +72,10 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
         config.most_connections_of_one,
         connection_metrics,
         clock,
-        lambda _tenant_id, _principal_id: None,
     )
+    replica_id = ids.new().hex
+    presence = Presence(redis, replica_id, connections)
+    couriers = Couriers(redis, replica_id, connections, presence, connection_metrics.messages, ids)
 
     def forget_key(tenant_id: UUID, api_key_id: UUID) -> None:
         authenticator.forget_key(tenant_id, api_key_id)
@@ -81,6 +85,7 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
     page_tokens = PageTokens(config.page_token_key)
     tenants = TenantService(store, ids, clock, page_tokens)
     keys = ApiKeyService(store, ids, clock, page_tokens, revocations.tell)
+    presences = PresenceService(presence, couriers, page_tokens)
 
     events = Events(feeds, connections, authenticator, ids, clock)
     chat = Chat(resources.peers.channel("coordinator"), config.max_body_bytes)
@@ -95,14 +100,7 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
         timedelta(seconds=config.staff_lifetime_s),
     )
     workers = Workers(resources.peers.channel("worker"))
-    rate_limits = RateLimits(
-        RedisStorage(
-            f"async+{config.redis_url}",
-            implementation="redispy",
-            key_prefix="maitred:limits",
-            connection_pool=redis.connection_pool,  # type: ignore[arg-type]  # its hint forgets it
-        )
-    )
+    rate_limits = RateLimits(RedisCounts(redis))
     entrance = Entrance(
         authenticator,
         tickets,
@@ -129,12 +127,18 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
     )
     return Component(
         name="gateway",
-        servicers=(tenants.binding, keys.binding),
+        servicers=(
+            tenants.binding,
+            keys.binding,
+            presences.binding,
+        ),
         loops=(
             Loop("rate-limits", rate_limits.run),
             Loop("revocations", revocations.run),
             Loop("streams", reader.run),
             Loop("connections", connections.run),
+            Loop("presence", presence.run),
+            Loop("couriers", couriers.run),
         ),
         http=edge,
         http_listen=config.http_listen,

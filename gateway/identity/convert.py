@@ -38,13 +38,18 @@ def from_api_key(key: ApiKey) -> api_key_pb2.ApiKey:
     return api_key_pb2.ApiKey(
         api_key_id=to_id("key", key.api_key_id),
         display_name=key.display_name,
-        roles=sorted(_NUMBERS[role] for role in key.roles),
+        roles=from_roles(key.roles),
         requests_per_minute=key.requests_per_minute,
         create_time=from_time(key.create_time),
         expire_time=from_time(key.expire_time),
         last_used_time=from_time(key.last_used_time),
         revoke_time=from_time(key.revoke_time),
     )
+
+
+def from_roles(roles: Iterable[Role]) -> list[access_pb2.Role.ValueType]:
+    """Roles as answered."""
+    return sorted(_NUMBERS[role] for role in roles)
 
 
 def to_roles(numbers: Iterable[int]) -> frozenset[Role]:

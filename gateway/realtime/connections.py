@@ -211,7 +211,6 @@ class Connections:
         most_of_one: of one principal.
         metrics: of connections.
         clock: now.
-        changed: called with tenant and principal when one of theirs came or went.
     """
 
     def __init__(
@@ -220,15 +219,15 @@ class Connections:
         most_of_one: int,
         metrics: ConnectionMetrics,
         clock: Callable[[], datetime],
-        changed: Callable[[UUID, str], None],
     ) -> None:
         self._most = most
         self._most_of_one = most_of_one
         self._metrics = metrics
         self._clock = clock
-        self._changed = changed
         self._open: dict[Kind, set[Connection]] = {kind: set() for kind in Kind}
         self._known: dict[UUID, dict[str, set[Connection]]] = defaultdict(dict)
+        self._moved: set[tuple[UUID, str]] = set()
+        self._has_moved = asyncio.Event()
         self._doubted = asyncio.Event()
         self._is_draining = False
 
@@ -243,6 +242,15 @@ class Connections:
     def principals(self, tenant_id: UUID) -> tuple[str, ...]:
         """Principals of a tenant who are here."""
         return tuple(self._known.get(tenant_id, ()))
+
+    async def moved(self, seconds: float) -> set[tuple[UUID, str]]:
+        """Tenants and principals who came or went since last asked; waits so long for some."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._has_moved.wait()
+        self._has_moved.clear()
+        moved, self._moved = self._moved, set()
+        return moved
 
     def check_room(self, more: int = 1) -> None:
         """Whether so many more may come. Fails with RESOURCE_EXHAUSTED (CONNECTION_LIMIT)."""
@@ -285,7 +293,7 @@ class Connections:
         ours.add(connection)
         expires = caller.expires
         connection.expire_in((expires - self._clock()).total_seconds() if expires else None)
-        self._changed(principal.tenant_id, principal.principal_id)
+        self._tell_moved(principal.tenant_id, principal.principal_id)
 
     def check_soon(self) -> None:
         """Has every connection's credential checked now: one may no longer hold."""
@@ -334,7 +342,11 @@ class Connections:
             del principals[principal_id]
         if not principals:
             del self._known[tenant_id]
-        self._changed(tenant_id, principal_id)
+        self._tell_moved(tenant_id, principal_id)
+
+    def _tell_moved(self, tenant_id: UUID, principal_id: str) -> None:
+        self._moved.add((tenant_id, principal_id))
+        self._has_moved.set()
 
 
 async def _end_if_refused(connection: Connection) -> None:

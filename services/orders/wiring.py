@@ -4,7 +4,6 @@ import time
 from datetime import timedelta
 
 from services.chassis.data.cache import Cache, CacheServer
-from services.chassis.data.cache_metrics import CacheMetrics
 from services.chassis.data.consumer import Consumer
 from services.chassis.data.expiry import Expiry
 from services.chassis.data.idempotency import IdempotencyKeys, delete_expired_keys
@@ -64,7 +63,7 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
         resources.redis,
         time.monotonic,
         resources.random.randbytes,
-        CacheMetrics(resources.telemetry.registry),
+        resources.telemetry.caches,
     )
     await cached.verify()
     catalogs = CatalogStore(database, keys, Cache("catalog", cached), notifier, decode, clock)

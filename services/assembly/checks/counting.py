@@ -23,6 +23,7 @@ NAMES = {
     },
     "bandit": {"bandit_decisions_total", "bandit_rewards_total", "maitred_consumer_events_total"},
     "learning": {"learning_outcomes_total", "maitred_consumer_events_total"},
+    "orders": {"maitred_cache_requests_total", "maitred_cache_lock_waits_total"},
     "relay": {"maitred_events_total", "maitred_outbox_rows", "maitred_dead_letters"},
 }
 # Of every process that serves gRPC; the relay serves none, but has them.

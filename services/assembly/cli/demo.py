@@ -32,6 +32,7 @@ def demo(
 
     from services.assembly.client import Refused
     from services.assembly.demo.access import read_tenants
+    from services.assembly.demo.cached import hit_ratio, read_counts
     from services.assembly.demo.guests import come
     from services.assembly.demo.loop import SPOILT
     from services.assembly.demo.play import read_evening
@@ -42,6 +43,8 @@ def demo(
     console = Console()
     mesh = running_mesh()
     parts = read_evening()
+    admin = mesh.process("orders").addresses["admin"]
+    counts = asyncio.run(read_counts(admin))
     books = asyncio.run(
         _play_evening(console, mesh.gateway_url, read_tenants(state_folder()), parts)
     )
@@ -51,7 +54,9 @@ def demo(
     except Refused as refused:
         raise Refusal(f"the loop cannot be played: {refused}") from None
     _show_loop(console, account)
+    ratio = hit_ratio(counts, asyncio.run(read_counts(admin)))
     problems = [*books.problems(), *account.problems(), *shift_problems(account, SPOILT)]
+    problems += _show_cache(console, ratio)
     for problem in problems[:MOST_PROBLEMS]:
         console.print(f"[red]✗[/] {problem}", highlight=False, soft_wrap=True)
     if problems:
@@ -106,6 +111,18 @@ def _show_evening(console: "Console", books: "Books") -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _show_cache(console: "Console", ratio: float | None) -> "Sequence[str]":
+    """How many reads of catalogs and promotions the cache answered; what is wrong with that."""
+    from services.assembly.demo.cached import LEAST_RATIO
+
+    if ratio is None:
+        return ("nobody read a catalog or promotions",)
+    console.print(f"{ratio:.1%} of reads of catalogs and promotions answered by the cache")
+    if ratio < LEAST_RATIO:
+        return (f"the cache answered {ratio:.1%} of reads, not {LEAST_RATIO:.0%}",)
+    return ()
 
 
 def _seen(statuses: "Sequence[str]") -> str:

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 
 class CacheMetrics:
-    """Metrics of caches, for one process.
+    """The families, in one registry; each series names its cache.
 
     Hit ratio: `sum by (cache) (rate(maitred_cache_requests_total{result="hit"}[5m])) /
     sum by (cache) (rate(maitred_cache_requests_total[5m]))`.

@@ -25,6 +25,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from services.chassis.data.cache_metrics import CacheMetrics
 from services.chassis.data.consumer_metrics import ConsumerMetrics
 from services.chassis.rpc import call
 from services.chassis.rpc.metrics import RpcMetrics
@@ -70,6 +71,7 @@ class Telemetry:
         )
         self.rpc = RpcMetrics(registry, self.errors)
         self.consumers = ConsumerMetrics(registry, self.errors)
+        self.caches = CacheMetrics(registry)
 
     @property
     def tracer(self) -> otel.Tracer | None:

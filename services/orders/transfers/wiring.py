@@ -3,7 +3,6 @@
 import time
 
 from services.chassis.data.cache import Cache, CacheServer
-from services.chassis.data.cache_metrics import CacheMetrics
 from services.chassis.data.idempotency import IdempotencyKeys
 from services.chassis.data.jobs import Job, JobSet, Queue
 from services.chassis.data.outbox import OutboxNotifier
@@ -29,7 +28,7 @@ def build_jobs(config: OrdersConfig, resources: Resources) -> JobSet:
         resources.redis,
         time.monotonic,
         resources.random.randbytes,
-        CacheMetrics(resources.telemetry.registry),
+        resources.telemetry.caches,
     )
     catalogs = CatalogStore(
         database,

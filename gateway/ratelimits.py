@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import limits
 import structlog
-from limits.aio.storage import Storage
-from limits.errors import StorageError
 from redis.exceptions import RedisError
 
 from services.chassis.rpc.errors import Failure, exhausted
@@ -27,7 +26,48 @@ _RETRY_S = 1.0
 _SWEEP_S = 30.0
 _LONGEST_KEY = 128
 
+if TYPE_CHECKING:
+    import redis.asyncio
+
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What is added to a count, which is forgotten `expire_s` seconds after the last addition."""
+
+    key: str
+    amount: int
+    expire_s: int
+
+
+class Counts(Protocol):
+    """Where gateways meet."""
+
+    async def add(self, additions: Sequence[Addition]) -> Sequence[int]:
+        """The counts after the additions, in their order.
+
+        Raises:
+            RedisError, OSError: it is away; some may have been added.
+        """
+        ...
+
+
+class RedisCounts:
+    """Counts in Redis."""
+
+    def __init__(self, redis: redis.asyncio.Redis) -> None:
+        # The stubs type answers for every protocol and decoding at once.
+        self._client: Any = redis
+
+    async def add(self, additions: Sequence[Addition]) -> Sequence[int]:
+        """As `Counts.add`, in one round trip."""
+        pipeline = self._client.pipeline(transaction=False)
+        for addition in additions:
+            key = f"maitred:limits:{addition.key}"
+            pipeline.incrby(key, addition.amount)
+            pipeline.expire(key, addition.expire_s)
+        return [int(count) for count in (await pipeline.execute())[::2]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +111,12 @@ class RateLimits:
     """The limits of one gateway. `run` must be running for others to count.
 
     Args:
-        storage: where gateways meet; None to limit by itself.
+        counts: where gateways meet; None to limit by itself.
         clock: seconds since the epoch.
     """
 
-    def __init__(self, storage: Storage | None, clock: Callable[[], float] = time.time) -> None:
-        self._storage = storage
+    def __init__(self, counts: Counts | None, clock: Callable[[], float] = time.time) -> None:
+        self._counts = counts
         self._clock = clock
         self._windows: dict[tuple[str, str], _Window] = {}
         self._unmerged: set[tuple[str, str]] = set()
@@ -110,19 +150,21 @@ class RateLimits:
     async def merge(self) -> bool:
         """Adds what was counted here to Redis and takes over its counts; False if it is away."""
         identities, self._unmerged = self._unmerged, set()
-        if self._storage is None:
-            return True
         windows = [self._windows[identity] for identity in identities if identity in self._windows]
-        for index, window in enumerate(windows):
-            added, window.unmerged = window.unmerged, 0
-            try:
-                total = await self._storage.incr(window.key, 2 * window.period, amount=added)
-            except (RedisError, StorageError, OSError) as error:
-                window.unmerged += added
-                left = {_identity(one) for one in windows[index:]}
-                self._unmerged |= left & self._windows.keys()
-                _log.warning("rate_limits_alone", error=type(error).__name__)
-                return False
+        if self._counts is None or not windows:
+            return True
+        additions = [Addition(one.key, one.unmerged, 2 * one.period) for one in windows]
+        for window in windows:
+            window.unmerged = 0
+        try:
+            totals = await self._counts.add(additions)
+        except (RedisError, OSError) as error:
+            for window, addition in zip(windows, additions, strict=True):
+                window.unmerged += addition.amount
+            self._unmerged |= identities & self._windows.keys()
+            _log.warning("rate_limits_alone", error=type(error).__name__)
+            return False
+        for window, total in zip(windows, totals, strict=True):
             window.counted = max(window.counted, total + window.unmerged)
         return True
 
@@ -141,8 +183,3 @@ def _open(limit: limits.RateLimitItem, identity: tuple[str, str], now: float) ->
         ends=float((number + 1) * period),
         period=period,
     )
-
-
-def _identity(window: _Window) -> tuple[str, str]:
-    route, caller, _, _ = window.key.rsplit("|", 3)
-    return route, caller

@@ -76,7 +76,7 @@ def _chat(contracts: Mapping[str, Any]) -> Json:
             parameter("path", "session_id", request["properties"]["session_id"], required=True),
             key_parameter(required=False),
         ],
-        "requestBody": body(without(request, {"session_id"})),
+        "requestBody": body(without(request, {"session_id", "end_only"})),
         "responses": responses(
             keyed=True,
             json={"type": "object", "required": [*answered], "properties": answered},

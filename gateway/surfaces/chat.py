@@ -86,8 +86,11 @@ class Chat:
         if key := request_key(exchange):
             fill_key(value, key)
         (session_id,) = exchange.values
-        value.pop("sessionId", None)
-        return self._decode(value | {"session_id": session_id})
+        for name in ("sessionId", "endOnly"):
+            value.pop(name, None)
+        # Every event costs a message on the way here; one object takes the last alone.
+        end_only = not _wants_stream(exchange)
+        return self._decode(value | {"session_id": session_id, "end_only": end_only})
 
     def _whole(self, turn: turn_pb2.Turn, headers: Mapping[str, str]) -> Response:
         shown = ",".join(f'"{name}":{self._shown(turn, name)}' for name in self._turn)

@@ -21,7 +21,7 @@ from services.chassis.rpc.server import ServicerBinding
 from services.coordinator import convert
 from services.coordinator.sessions.conversation import Conversations
 from services.coordinator.sessions.store import SessionStore
-from services.coordinator.sessions.stream import Replayed
+from services.coordinator.sessions.stream import Replayed, TurnDone
 
 _CREATE_SESSION = "maitred.coordinator.v1.SessionService/CreateSession"
 
@@ -84,8 +84,9 @@ class ChatService(chat_service_pb2_grpc.ChatServiceServicer):
                     if isinstance(event, Replayed):
                         await context.send_initial_metadata(REPLAYED)
                         continue
-                    yield convert.chat_message(event)
                     begun = True
+                    if isinstance(event, TurnDone) or not request.end_only:
+                        yield convert.chat_message(event)
         except Exception as error:
             if not begun:
                 raise

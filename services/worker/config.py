@@ -23,7 +23,7 @@ class WorkerConfig(ProcessConfig):
         sensitive=True,
     )
     database_pool: int = setting(
-        3, "Most connections to Postgres beside the four jobs are fetched by, 1 to 32.", ge=1, le=32
+        2, "Most connections to Postgres beside the three jobs come by, 1 to 32.", ge=1, le=32
     )
     queues: str = setting(
         ",".join(Queue), "Queues this worker serves, separated by commas; empty for all."

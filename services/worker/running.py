@@ -38,7 +38,8 @@ _RESTART_S = 1.0
 _MEASURE_S = 5.0
 # Kept back from the grace, for jobs that are aborted at its end to be put back.
 _ABORT_S = 2.0
-_CONNECTIONS = 4
+# Beside one that listens.
+_CONNECTIONS = 2
 
 _log = structlog.get_logger(__name__)
 

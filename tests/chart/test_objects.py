@@ -24,6 +24,8 @@ from tests.chart.chart import (
     secrets,
 )
 
+# Others whose jobs a target runs, each in its own service's role.
+WORKS_FOR = {"worker": ("learning", "orders")}
 OLDEST = "1.29"
 NEWEST: str = kubernetes_validate.latest_version()
 ERROR = 2
@@ -115,7 +117,7 @@ def test_only_the_gateway_is_given_the_key_that_signs(default: Sequence[Rendered
 def test_a_pod_is_given_the_database_of_its_own_service_alone(default: Sequence[Rendered]) -> None:
     for target, one in of_kind("Deployment", default).items():
         keys = {key for name, key in secrets(one).values() if name == "maitred-database"}
-        assert keys == {target}
+        assert keys == {target, *WORKS_FOR.get(target, ())}
 
 
 def test_liveness_is_not_readiness(default: Sequence[Rendered]) -> None:
@@ -127,7 +129,7 @@ def test_liveness_is_not_readiness(default: Sequence[Rendered]) -> None:
             assert asked(live) == {"httpGet": {"path": "/health", "port": "http"}}
             assert asked(ready) == {"httpGet": {"path": "/healthz", "port": "admin"}}
         else:
-            area = {"relay": "events"}.get(target, target)
+            area = {"relay": "events", "worker": "jobs"}.get(target, target)
             assert live["grpc"]["service"] == ""
             assert ready["grpc"]["service"].startswith(f"maitred.{area}.v1.")
             assert live["grpc"]["port"] == ready["grpc"]["port"]

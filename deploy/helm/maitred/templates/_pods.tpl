@@ -16,12 +16,15 @@
       key: {{ index . 2 }}
 {{- end }}
 
-{{/* What a target needs of the existing Secrets: [root, target, what it works with]. */}}
+{{/* What a target needs of the existing Secrets: [root, services in whose
+roles it works, what it works with]. */}}
 {{- define "maitred.secretEnv" -}}
 {{- $secrets := (index . 0).Values.secrets -}}
-{{- $target := index . 1 -}}
+{{- $services := index . 1 -}}
 {{- $needed := index . 2 -}}
-{{ include "maitred.fromSecret" (list (printf "MAITRED_DB_%s_URL" (upper $target)) $secrets.database.existingSecret $target) }}
+{{- range $services }}
+{{ include "maitred.fromSecret" (list (printf "MAITRED_DB_%s_URL" (upper .)) $secrets.database.existingSecret .) }}
+{{- end }}
 {{- if has "redis" $needed }}
 {{ include "maitred.fromSecret" (list "REDIS_URL" $secrets.redis.existingSecret $secrets.redis.key) }}
 {{- end }}
@@ -33,6 +36,12 @@
 {{- end }}
 {{- if has "pageTokens" $needed }}
 {{ include "maitred.fromSecret" (list "MAITRED_PAGE_TOKEN_KEY" $secrets.pageTokens.existingSecret $secrets.pageTokens.key) }}
+{{- end }}
+{{- if and (has "quotes" $needed) $secrets.quotes.existingSecret }}
+{{ include "maitred.fromSecret" (list "MAITRED_ORDERS_QUOTE_KEY" $secrets.quotes.existingSecret $secrets.quotes.key) }}
+{{- if $secrets.quotes.keyBefore }}
+{{ include "maitred.fromSecret" (list "MAITRED_ORDERS_QUOTE_KEY_BEFORE" $secrets.quotes.existingSecret $secrets.quotes.keyBefore) }}
+{{- end }}
 {{- end }}
 {{- if and (has "openai" $needed) $secrets.openai.existingSecret }}
 {{ include "maitred.fromSecret" (list "OPENAI_API_KEY" $secrets.openai.existingSecret $secrets.openai.key) }}

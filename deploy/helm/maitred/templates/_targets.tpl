@@ -1,6 +1,6 @@
 {{/*
 What the code decides about each target: the ports of its settings' defaults, the service whose
-health is its readiness, whom it calls, and which secrets it works with. In tests/chart this table
+health is its readiness, whom it calls and works for, and which secrets it works with. In tests/chart this table
 is compared with the settings' classes.
 */}}
 {{- define "maitred.targets" -}}
@@ -8,7 +8,7 @@ gateway:
   http: 8080
   grpc: 7100
   admin: 9464
-  calls: [coordinator, orders, bandit, learning, retrieval, relay]
+  calls: [coordinator, orders, bandit, learning, retrieval, relay, worker]
   secrets: [redis, meshPublic, meshPrivate, pageTokens]
 coordinator:
   grpc: 7101
@@ -21,7 +21,7 @@ orders:
   admin: 9466
   readiness: maitred.orders.v1.OrderService
   calls: []
-  secrets: [meshPublic, pageTokens]
+  secrets: [redis, meshPublic, pageTokens, quotes]
 bandit:
   grpc: 7103
   admin: 9468
@@ -45,5 +45,13 @@ relay:
   admin: 9467
   readiness: maitred.events.v1.DeadLetterService
   calls: []
+  secrets: [redis, meshPublic, pageTokens]
+worker:
+  grpc: 7107
+  admin: 9472
+  readiness: maitred.jobs.v1.JobService
+  calls: []
+  # Services whose jobs it runs, each on its own database role.
+  worksFor: [learning, orders]
   secrets: [redis, meshPublic, pageTokens]
 {{- end }}

@@ -1,7 +1,7 @@
 """Event streams as they are on the wire, field by field."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ class Frame:
         return json.loads(self.value("data"))
 
 
-async def frames(response: httpx.Response) -> AsyncIterator[Frame]:
+async def frames(response: httpx.Response) -> AsyncGenerator[Frame, None]:
     """The frames of a stream, whatever they are, until it ends."""
     lines: list[str] = []
     async for line in response.aiter_lines():

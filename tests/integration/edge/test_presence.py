@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
@@ -37,7 +37,7 @@ async def connect(stack: AsyncExitStack, served: House, client: httpx.AsyncClien
     return opened
 
 
-async def listen(stack: AsyncExitStack, client: httpx.AsyncClient) -> AsyncIterator[Frame]:
+async def listen(stack: AsyncExitStack, client: httpx.AsyncClient) -> AsyncGenerator[Frame, None]:
     """An event stream that has begun, until the stack is left."""
     stream = await stack.enter_async_context(client.stream("GET", "/api/v1/events"))
     reading = frames(stream)
@@ -76,12 +76,13 @@ async def test_who_comes_is_there_and_who_goes_is_not(
         await until(staff, path, lambda found: found["connections"] == [])
         async with AsyncExitStack() as inner:
             await connect(inner, served, guest)
-            await listen(inner, guest)
+            stream = await listen(inner, guest)
             await connect(inner, other, guest)
             found = await until(staff, path, lambda found: len(found["connections"]) == 3)
             assert kinds(found) == ["WEBSOCKET", "SSE", "WEBSOCKET"]
             assert len({one["replica_id"] for one in found["connections"]}) == 2
             assert found["roles"] == ["ROLE_GUEST"]
+            await stream.aclose()
         await until(staff, path, lambda found: found["connections"] == [])
 
 

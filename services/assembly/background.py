@@ -4,6 +4,7 @@ Each service's jobs work in its own database role, on a small pool of their own.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from services.chassis.data.jobs import JobSet
@@ -31,6 +32,12 @@ class BackgroundConfig(WorkerConfig):
         env="MAITRED_DB_ORDERS_URL",
         sensitive=True,
     )
+    orders_sealing_key: str = setting(
+        "",
+        "Secret that webhooks' secrets are kept under, that of orders.",
+        env="MAITRED_ORDERS_SEALING_KEY",
+        sensitive=True,
+    )
 
 
 async def build(config: BackgroundConfig, resources: Resources) -> Component:
@@ -50,7 +57,12 @@ async def build(config: BackgroundConfig, resources: Resources) -> Component:
             "learning", LearningConfig, learning, config.learning_database_url, config, resources
         ),
         await _opened(
-            "orders", OrdersConfig, orders, config.orders_database_url, config, resources
+            "orders",
+            partial(OrdersConfig, sealing_key=config.orders_sealing_key),
+            orders,
+            config.orders_database_url,
+            config,
+            resources,
         ),
     ]
     return await build_worker(config, resources, sets)
@@ -58,7 +70,7 @@ async def build(config: BackgroundConfig, resources: Resources) -> Component:
 
 async def _opened(
     name: str,
-    settings: type[ProcessConfig],
+    settings: Callable[..., ProcessConfig],
     build_jobs: Callable[[Any, Resources], JobSet],
     database_url: str,
     worker: WorkerConfig,

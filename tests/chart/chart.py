@@ -48,6 +48,8 @@ EVERYTHING: Values = {
         "redis": {"existingSecret": "b", "key": "B"},
         "mesh": {"existingSecret": "c", "publicKey": "C1", "privateKey": "C2"},
         "pageTokens": {"existingSecret": "d", "key": "D"},
+        "quotes": {"existingSecret": "q", "key": "Q", "keyBefore": "Q0"},
+        "sealing": {"existingSecret": "s", "key": "S"},
         "openai": {"existingSecret": "e", "key": "E"},
     },
     "model": {"apiBase": "http://model:8000/v1", "name": "waiter"},

@@ -17,7 +17,6 @@ IDS = [target.name for target in TARGETS]
 # Every process has a setting for these; not every one needs them.
 UNUSED = {
     "coordinator": {"REDIS_URL"},
-    "orders": {"REDIS_URL"},
     "retrieval": {"REDIS_URL"},
 }
 DRAIN = {"MAITRED_DRAIN_DELAY_S", "MAITRED_DRAIN_GRACE_S"}

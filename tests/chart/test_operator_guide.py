@@ -21,6 +21,7 @@ def test_every_secret_that_is_read_is_made() -> None:
         {
             "secrets": {
                 "quotes": {"existingSecret": "maitred-quotes"},
+                "sealing": {"existingSecret": "maitred-sealing"},
                 "openai": {"existingSecret": "maitred-openai"},
             }
         }

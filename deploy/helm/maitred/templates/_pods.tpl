@@ -43,6 +43,9 @@ roles it works, what it works with]. */}}
 {{ include "maitred.fromSecret" (list "MAITRED_ORDERS_QUOTE_KEY_BEFORE" $secrets.quotes.existingSecret $secrets.quotes.keyBefore) }}
 {{- end }}
 {{- end }}
+{{- if and (has "sealing" $needed) $secrets.sealing.existingSecret }}
+{{ include "maitred.fromSecret" (list "MAITRED_ORDERS_SEALING_KEY" $secrets.sealing.existingSecret $secrets.sealing.key) }}
+{{- end }}
 {{- if and (has "openai" $needed) $secrets.openai.existingSecret }}
 {{ include "maitred.fromSecret" (list "OPENAI_API_KEY" $secrets.openai.existingSecret $secrets.openai.key) }}
 {{- end }}

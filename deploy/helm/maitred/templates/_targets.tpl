@@ -21,7 +21,7 @@ orders:
   admin: 9466
   readiness: maitred.orders.v1.OrderService
   calls: []
-  secrets: [redis, meshPublic, pageTokens, quotes]
+  secrets: [redis, meshPublic, pageTokens, quotes, sealing]
 bandit:
   grpc: 7103
   admin: 9468
@@ -53,5 +53,5 @@ worker:
   calls: []
   # Services whose jobs it runs, each on its own database role.
   worksFor: [learning, orders]
-  secrets: [redis, meshPublic, pageTokens]
+  secrets: [redis, meshPublic, pageTokens, sealing]
 {{- end }}

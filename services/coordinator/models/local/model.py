@@ -33,13 +33,14 @@ class LocalModel:
     def __init__(self) -> None:
         # A menu is told again and again, and takes long to read.
         self._menu = lru_cache(_MOST_MENUS)(_answer)
+        self._words_in_menu = lru_cache(_MOST_MENUS)(_words_in)
 
     async def complete(self, request: ModelRequest) -> AsyncIterator[Delta]:
         """Stream one completion: an answer in pieces of some words, or one tool call."""
         text, answers = self._this_turn(request.messages)
         setting = Setting(frozenset(offer.name for offer in request.tools), request.behaviour)
         step = next_step(text, answers, of_document(request.memory), setting)
-        read = sum(len(message.content.split()) for message in request.messages)
+        read = sum(self._words_in(message) for message in request.messages)
         if isinstance(step, Call):
             arguments = json.dumps(step.arguments, ensure_ascii=False)
             yield CallDelta(ToolRequest(f"call_{len(answers) + 1}", step.name, arguments))
@@ -60,6 +61,14 @@ class LocalModel:
             if message.role is MessageRole.TOOL
         )
         return messages[last].content, answers
+
+    def _words_in(self, message: Message) -> int:
+        count = self._words_in_menu if message.name == _MENU else _words_in
+        return count(message.content)
+
+
+def _words_in(text: str) -> int:
+    return len(text.split())
 
 
 def _answer(tool: str, content: str) -> ToolAnswer:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+import structlog
 
 from services.assembly.home import Home
 from tests.support.mesh import RunningMesh, running_mesh
@@ -26,6 +27,19 @@ def apart() -> Iterator[None]:
         for name, address in nowhere().items():
             patch.setenv(name, address)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Tracebacks are logged as Python writes them.
+
+    Drawn with the values of everything, as the console does, one takes a second or more, in which
+    nothing else runs in the test's process.
+    """
+    plain = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ async def failure(answer: Awaitable[Any]) -> Failure:
     raise AssertionError("the call succeeded")
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Returns once the condition holds. TimeoutError if it does not in time."""
     async with asyncio.timeout(seconds):
         # Other processes' states have no event to wait for.

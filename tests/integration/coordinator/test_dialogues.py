@@ -48,6 +48,8 @@ async def test_the_orders_are_right_whoever_serves(house: Whole, agent: str) -> 
             return await played(await house.arrives(tenants[written["tenant"]]), written)
 
     outcomes = await asyncio.gather(*map(play, DIALOGUES))
-    assert {answer["agent_id"] for one in outcomes for answer in one.went.answers} == {agent}
+    answers = [answer for one in outcomes for answer in one.went.answers]
+    # Without a decision in time somebody just serves: now and then, on a busy machine.
+    assert {answer["agent_id"] for answer in answers if answer["decision_id"]} == {agent}
     assert [one.told() for one in outcomes if one.is_unasked] == []
     assert [one.told() for one in outcomes if not one.is_right] == []

@@ -134,8 +134,9 @@ async def house(
         relayed: whether there is a relay.
         settings: of the gateway, where they are not the default.
     """
-    names = ("gateway", "coordinator", "orders", "bandit", "learning", "retrieval", "relay")
-    ports = {name: free_port() for name in names}
+    ports: dict[str, int] = {}
+    for name in ("gateway", "coordinator", "orders", "bandit", "learning", "retrieval", "relay"):
+        ports[name] = free_port(ports.values())
     peers = {f"{name}_address": f"ipv4:127.0.0.1:{port}" for name, port in ports.items()}
 
     def config(kind: type[ProcessConfig], name: str, **more: Any) -> ProcessConfig:

@@ -110,7 +110,13 @@ class OutboxNotifier:
                 await asyncio.sleep(_RECONNECT_S)
 
     async def _notify(self) -> None:
-        connection = await asyncpg.connect(self._url, timeout=5)
+        connection = await asyncpg.connect(
+            self._url,
+            timeout=5,
+            # A NOTIFY is a commit of its own. One that is lost is made up for by a poll, so nobody
+            # waits for the disk.
+            server_settings={"synchronous_commit": "off"},
+        )
         try:
             while True:
                 await self._pending.wait()

@@ -1,4 +1,4 @@
-"""Dead letters of all consumers, in one table."""
+"""Dead letters of all consumers in one table; moves that lock what they move, months that wait."""
 
 from alembic import op
 
@@ -100,6 +100,67 @@ def upgrade() -> None:
             FROM PUBLIC;
         GRANT EXECUTE ON FUNCTION events.count_letters_v1, events.delete_settled_letters_v1
             TO maitred_relay;
+
+        -- As before, but only the partitions that have something to move are locked: there is
+        -- mostly one, and every lock is written to the WAL.
+        CREATE OR REPLACE FUNCTION events.move_v1(
+            p_partitions smallint[], p_epochs bigint[], p_most integer
+        )
+        RETURNS TABLE (
+            partition smallint, seq bigint, tenant_id uuid, type text, principal_id text,
+            payload bytea
+        )
+        LANGUAGE sql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+            WITH held AS (
+                SELECT p.partition, p.head_seq
+                FROM events.partitions AS p
+                JOIN unnest(p_partitions, p_epochs) AS h (partition, epoch)
+                    ON p.partition = h.partition AND p.epoch = h.epoch
+                WHERE EXISTS (SELECT FROM events.outbox AS o WHERE o.partition = p.partition)
+                ORDER BY p.partition
+                FOR UPDATE OF p
+            ), taken AS (
+                DELETE FROM events.outbox
+                WHERE ctid = ANY (ARRAY(
+                    SELECT waiting.ctid
+                    FROM held
+                    CROSS JOIN LATERAL (
+                        SELECT o.ctid
+                        FROM events.outbox AS o
+                        WHERE o.partition = held.partition
+                        ORDER BY o.id
+                        LIMIT p_most
+                    ) AS waiting
+                ))
+                RETURNING id, partition, event_id, tenant_id, type, aggregate_id, principal_id,
+                    payload, create_time
+            ), numbered AS (
+                SELECT t.partition,
+                    held.head_seq + row_number() OVER (PARTITION BY t.partition ORDER BY t.id)
+                        AS seq,
+                    t.event_id, t.tenant_id, t.type, t.aggregate_id, t.principal_id, t.payload,
+                    t.create_time
+                FROM taken AS t
+                JOIN held ON held.partition = t.partition
+            ), logged AS (
+                INSERT INTO events.log
+                    (partition, seq, event_id, tenant_id, type, aggregate_id, principal_id,
+                     payload, create_time, log_time)
+                SELECT partition, seq, event_id, tenant_id, type, aggregate_id, principal_id,
+                    payload, create_time, now()
+                FROM numbered
+            ), advanced AS (
+                UPDATE events.partitions AS p
+                SET head_seq = n.last_seq
+                FROM (
+                    SELECT partition, max(seq) AS last_seq FROM numbered GROUP BY partition
+                ) AS n
+                WHERE p.partition = n.partition
+            )
+            SELECT partition, seq, tenant_id, type, principal_id, payload
+            FROM numbered
+            ORDER BY partition, seq
+        $$;
 
         -- Both lock the whole log. Behind a backup, which reads it for hours, they would stop every
         -- move: rather try again in a minute.

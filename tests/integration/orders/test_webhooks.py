@@ -1,7 +1,7 @@
 """Webhooks from the event to the receiver: what it gets, and what becomes of what it answers."""
 
-import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import asyncpg
@@ -9,6 +9,9 @@ import pytest
 import pytest_asyncio
 from maitred.orders.v1 import webhook_pb2
 
+from services.chassis.data.ids import from_id
+from services.chassis.data.postgres import Connection
+from services.orders.webhooks.store import DELETE_EXPIRED
 from tests.integration.orders.webhooking import ORDERS, House, Owner, webhooks
 from tests.support.receiver import OK, Receiver, answer, receiving
 from tests.support.servers import MigratedDatabase
@@ -45,6 +48,15 @@ async def has(receiver: Receiver, count: int) -> None:
         return len(receiver.messages) >= count
 
     await eventually(is_there)
+
+
+async def parked(sees: Connection, webhook_id: str) -> int:
+    """Deliveries that wait for a place at an endpoint."""
+    count: int = await sees.fetchval(
+        "SELECT count(*) FROM orders.webhook_deliveries WHERE webhook_id = $1 AND is_parked",
+        from_id("whk", webhook_id),
+    )
+    return count
 
 
 async def test_an_order_reaches_every_endpoint_that_wants_it_once(
@@ -186,21 +198,23 @@ async def test_gone_disables_the_endpoint_until_it_is_enabled(
 
 
 async def test_what_waits_when_an_endpoint_is_disabled_is_sent_when_it_is_enabled(
-    owner: Owner, receiver: Receiver
+    owner: Owner, receiver: Receiver, sees: Connection
 ) -> None:
     made = await owner.create(receiver.url)
     webhook_id = made.webhook.webhook_id
     receiver.gate.clear()
-    receiver.say(answer("503 Later", "Retry-After: 2"), OK)
+    receiver.say(answer("503 Later", "Retry-After: 1"), OK)
     delivery = await owner.test(webhook_id)
     await has(receiver, 1)
     disabled = (await owner.call("DisableWebhook", webhook_id=webhook_id)).webhook
     assert disabled.disable_reason == webhook_pb2.WEBHOOK_DISABLE_REASON_OWNER
     receiver.gate.set()
-    waiting = await owner.settled(delivery, WAITING)
-    # Past its time, so that its job has found the endpoint disabled.
-    await asyncio.sleep(5)
-    assert (await owner.delivery(waiting)).status == WAITING
+
+    async def has_found_it_disabled() -> bool:
+        return await parked(sees, webhook_id) == 1
+
+    await eventually(has_found_it_disabled)
+    assert (await owner.delivery(delivery)).status == WAITING
     assert len(receiver.messages) == 1
     await owner.call("EnableWebhook", webhook_id=webhook_id)
     assert (await owner.settled(delivery)).status == DELIVERED
@@ -282,7 +296,7 @@ async def test_one_endpoint_gets_no_more_attempts_at_once_than_it_may(
 
 
 async def test_the_breaker_opens_lets_one_through_and_closes(
-    owner: Owner, receiver: Receiver
+    owner: Owner, receiver: Receiver, sees: Connection
 ) -> None:
     receiver.say(answer("500 Oh"))
     breaker = webhook_pb2.WebhookBreaker(failures_to_open=2, open_seconds=2)
@@ -296,17 +310,16 @@ async def test_the_breaker_opens_lets_one_through_and_closes(
 
     await eventually(is_open)
     assert len(receiver.messages) == 2
-    others = [await owner.test(webhook_id) for _ in range(5)]
-    await asyncio.sleep(0.5)
-    assert len(receiver.messages) == 2
     receiver.gate.clear()
-    await has(receiver, 3)
-    # Half-open: it is the only one.
-    assert (await owner.get(webhook_id)).breaker_state == (
-        webhook_pb2.WEBHOOK_BREAKER_STATE_HALF_OPEN
-    )
-    await asyncio.sleep(0.3)
-    assert len(receiver.messages) == 3
+    receiver.at_once = 0
+    others = [await owner.test(webhook_id) for _ in range(5)]
+
+    async def is_half_open() -> bool:
+        # One of the six is being sent; the others' jobs have found no place.
+        return receiver.at_once > 0 and await parked(sees, webhook_id) == 5
+
+    await eventually(is_half_open)
+    assert receiver.at_once == 1
     receiver.say(OK)
     receiver.gate.set()
     for delivery in (first, *others):
@@ -326,3 +339,87 @@ async def test_nobody_sends_a_tenants_test_twice_for_a_key(
     assert await owner.call("SendTestEvent", **arguments) == first
     await owner.settled(first.delivery)
     assert len(receiver.of(first.delivery.event_id)) == 1
+
+
+async def test_attempts_and_breakers_are_measured(
+    house: House, owner: Owner, receiver: Receiver
+) -> None:
+    series = {
+        name: await house.measured(name)
+        for name in (
+            'maitred_webhook_attempts_total{outcome="delivered"}',
+            'maitred_webhook_attempts_total{outcome="rejected"}',
+            'maitred_breaker_failures_total{name="webhooks"}',
+        )
+    }
+    timed = "maitred_webhook_duration_seconds_count"
+    before = await house.measured(timed)
+    receiver.say(answer("500 Oh"), answer("500 Oh"), OK)
+    breaker = webhook_pb2.WebhookBreaker(failures_to_open=2, open_seconds=1)
+    made = await owner.create(receiver.url, breaker=breaker)
+    delivery = await owner.test(made.webhook.webhook_id)
+
+    async def is_open() -> bool:
+        return await house.measured('maitred_breaker_state{name="webhooks"}') == 2
+
+    await eventually(is_open)
+    assert (await owner.settled(delivery)).status == DELIVERED
+
+    async def is_closed() -> bool:
+        return await house.measured('maitred_breaker_state{name="webhooks"}') == 0
+
+    await eventually(is_closed)
+    assert [await house.measured(name) - was for name, was in series.items()] == [1, 2, 2]
+    assert await house.measured(timed) - before == 3
+    assert await house.measured(
+        'maitred_breaker_response_seconds_count{name="webhooks"}'
+    ) == await house.measured(timed)
+
+
+async def test_what_has_lost_its_job_is_found_and_sent(
+    owner: Owner, receiver: Receiver, sees: Connection
+) -> None:
+    receiver.say(answer("503 Later", "Retry-After: 3600"), OK)
+    made = await owner.create(receiver.url)
+    delivery = await owner.test(made.webhook.webhook_id)
+
+    async def is_put_off() -> bool:
+        now = await owner.delivery(delivery)
+        return (now.status, now.attempt_count) == (WAITING, 1)
+
+    await eventually(is_put_off)
+    await sees.execute(
+        "DELETE FROM jobs.procrastinate_jobs WHERE args ->> 'delivery_id' = $1::text",
+        str(from_id("whd", delivery.delivery_id)),
+    )
+    await sees.execute(
+        "UPDATE orders.webhook_deliveries SET next_attempt_time = now() - interval '6 minutes'"
+        " WHERE delivery_id = $1",
+        from_id("whd", delivery.delivery_id),
+    )
+    await sees.execute(
+        "SELECT jobs.defer_v1('notifications', 'orders.sweep_webhooks', '{}', NULL, NULL, NULL, 0)"
+    )
+    assert (await owner.settled(delivery, DELIVERED)).attempt_count == 2
+
+
+async def test_deliveries_are_kept_for_their_time(owner: Owner, sees: Connection) -> None:
+    async with receiving() as receiver:
+        made = await owner.create(receiver.url)
+        old = await owner.settled(await owner.test(made.webhook.webhook_id))
+        fresh = await owner.settled(await owner.test(made.webhook.webhook_id))
+    expired = "UPDATE orders.{} SET expire_time = now() WHERE delivery_id = $1"
+    for table in ("webhook_deliveries", "webhook_attempts"):
+        await sees.execute(expired.format(table), from_id("whd", old.delivery_id))
+    for statement in DELETE_EXPIRED:
+        await sees.execute(statement, owner.tenant_id, datetime.now(UTC), 500)
+    kept = await owner.deliveries(made.webhook.webhook_id)
+    assert [one.delivery_id for one in kept] == [fresh.delivery_id]
+    assert len((await owner.delivery(fresh)).attempts) == 1
+    assert (
+        await sees.fetchval(
+            "SELECT count(*) FROM orders.webhook_attempts WHERE delivery_id = $1",
+            from_id("whd", old.delivery_id),
+        )
+        == 0
+    )

@@ -1,5 +1,6 @@
 """Orders, relay and worker in this process, and an owner of webhooks who asks them."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import grpc
+import httpx
 from maitred.orders.v1 import webhook_pb2, webhook_service_pb2, webhook_service_pb2_grpc
 
 from services.chassis.rpc.identity import Principal, Role
@@ -130,6 +132,14 @@ class House:
 
     orders: OrdersClient
     names: Names
+    admin: int
+
+    async def measured(self, series: str) -> float:
+        """The value of a series now; 0 before it is there."""
+        async with httpx.AsyncClient() as client:
+            text = (await client.get(f"http://127.0.0.1:{self.admin}/metrics")).text
+        found = re.search(rf"(?m)^{re.escape(series)} (\S+)$", text)
+        return float(found[1]) if found else 0.0
 
     async def owner(self) -> Owner:
         """The manager of a new coffee bar."""
@@ -164,7 +174,7 @@ async def webhooks(
         running(*targets) as bound,
         grpc.aio.insecure_channel(f"127.0.0.1:{bound.grpc['orders']}") as channel,
     ):
-        yield House(OrdersClient(channel, Clock()), names)
+        yield House(OrdersClient(channel, Clock()), names, bound.admin)
 
 
 def _worker(

@@ -220,7 +220,8 @@ def test_a_role_sees_the_rows_of_its_own_tenant(
     """Otherwise the tests above would pass on tables nobody can read."""
     for table in tables(migrator):
         if table.schema == SCHEMAS[target] and not table.partition:
-            assert within(role, B, table.select()) == [(B,)], str(table)
+            # What is told of other rows is told in the outbox, too.
+            assert {*within(role, B, table.select())} == {(B,)}, str(table)
 
 
 def test_a_role_can_move_no_row_to_another_tenant(

@@ -119,7 +119,7 @@ async def test_what_is_sold_out_cannot_be_quoted(client: OrdersClient, tenant_id
     refused = await failure(client.quote(guest(tenant_id), wanted))
     assert refused.code is grpc.StatusCode.FAILED_PRECONDITION
     assert refused.reason == "NOT_AVAILABLE"
-    assert refused.metadata == {"ids": "almond_croissant,coconut"}
+    assert refused.metadata == {"ids": "almond_croissant,coconut", "remaining": "0,0"}
 
 
 async def test_identical_requests_with_a_key_make_one_quote(

@@ -6,17 +6,20 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
-from maitred.orders.v1 import promotion_pb2
+from maitred.orders.v1 import catalog_service_pb2, promotion_pb2
 
 from services.chassis.data.postgres import Connection
+from services.chassis.rpc.identity import Role
 from tests.integration.orders.serving import OrdersClient
 from tests.support.servers import MigratedDatabase
-from tests.support.services import guest, looking
+from tests.support.services import guest, looking, metadata, with_role
 
 TABLES = (
     "catalogs",
     "promotions",
     "promotion_versions",
+    "stock",
+    "stock_versions",
     "quotes",
     "orders",
     "order_lines",
@@ -42,6 +45,10 @@ async def filled(client: OrdersClient, tenant_id: UUID) -> UUID:
             display_name="Open house",
             percentage=promotion_pb2.PercentageTerms(percent=10),
         ),
+    )
+    await client.catalogs.SetStock(
+        catalog_service_pb2.SetStockRequest(product_id="croissant", count=1),
+        metadata=metadata(with_role(tenant_id, Role.STAFF)),
     )
     await client.order(guest(tenant_id))
     return tenant_id

@@ -8,4 +8,5 @@ SCHEMA = SchemaMigrations(
     role="maitred_learning",
     produces=True,
     consumes=True,
+    defers=True,
 )

@@ -13,8 +13,8 @@ LONGEST_URL = 2048
 _PORTS = {80, 443}
 _FIRST_FREE_PORT = 1024
 # A last label of digits, or a hexadecimal one, is an address in some resolver's eyes (WHATWG URL).
-_NUMERIC = re.compile(r"(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$", re.IGNORECASE)
-_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
+_NUMERIC = re.compile(r"(?:^|\.)(?:\d+|0x[0-9a-f]*)$", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE)
 _VISIBLE = re.compile(r"[!-~]+")
 
 # IANA's special-purpose registries; Azure's wire server has a public address.
@@ -74,7 +74,7 @@ def parse_target(url: str, permissions: Permissions) -> Target:
         raise TargetRefused("is no URL of visible ASCII characters")
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host, port = (parts.hostname or "").removesuffix("."), parts.port
     except ValueError:
         raise TargetRefused("is no URL") from None
     if parts.scheme != "https" and not (permissions.http and parts.scheme == "http"):

@@ -1,7 +1,7 @@
 """Webhooks from the event to the receiver: what it gets, and what becomes of what it answers."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import asyncpg
@@ -9,9 +9,15 @@ import pytest
 import pytest_asyncio
 from maitred.orders.v1 import webhook_pb2
 
-from services.chassis.data.ids import from_id
-from services.chassis.data.postgres import Connection
-from services.orders.webhooks.store import DELETE_EXPIRED
+from services.chassis.data.ids import IdFactory, from_id
+from services.chassis.data.postgres import Connection, Database
+from services.chassis.data.streams import Cursor, StreamEvent
+from services.orders.webhooks.consumer import Dispatcher
+from services.orders.webhooks.queueing import DeliveryQueue
+from services.orders.webhooks.schedule import Schedule
+from services.orders.webhooks.settling import Policy
+from services.orders.webhooks.store import DELETE_EXPIRED, WebhookStore
+from services.orders.webhooks.webhook import Thresholds
 from tests.integration.orders.webhooking import ORDERS, House, Owner, webhooks
 from tests.support.receiver import OK, Receiver, answer, receiving
 from tests.support.servers import MigratedDatabase
@@ -423,3 +429,28 @@ async def test_deliveries_are_kept_for_their_time(owner: Owner, sees: Connection
         )
         == 0
     )
+
+
+async def test_an_event_that_comes_twice_is_one_delivery(
+    owner: Owner, receiver: Receiver, database: MigratedDatabase, sees: Connection
+) -> None:
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    made = await owner.create(receiver.url, ORDERS)
+    await owner.orders.order(guest(owner.tenant_id))
+    await has(receiver, 1)
+    [delivery] = await owner.deliveries(made.webhook.webhook_id)
+    policy = Policy(Schedule(()), Thresholds(5, timedelta(minutes=1)), 4, timedelta(), timedelta())
+    event = StreamEvent(Cursor(0, 1), owner.tenant_id, "gst_1", ORDERS, receiver.messages[0].body)
+    async with Database.connect(database.service_url("orders")) as orders:
+        store = WebhookStore(orders)
+        queue = DeliveryQueue(store, policy)
+        dispatch = Dispatcher(store, queue, IdFactory(now), now, policy.kept_for)
+        async with orders.tenant(owner.tenant_id) as connection:
+            await dispatch(connection, event)
+    assert [one.delivery_id for one in await owner.deliveries(made.webhook.webhook_id)] == [
+        delivery.delivery_id
+    ]
+    jobs = "SELECT count(*) FROM jobs.procrastinate_jobs WHERE args ->> 'webhook_id' = $1::text"
+    assert await sees.fetchval(jobs, str(from_id("whk", made.webhook.webhook_id))) == 1

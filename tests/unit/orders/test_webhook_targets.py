@@ -22,6 +22,7 @@ LAX = Permissions(http=True, private=True)
             "https://Example.COM/hooks?a=1&b=%20",
             Target("example.com", 443, "/hooks?a=1&b=%20", True),
         ),
+        ("https://example.com./", Target("example.com", 443, "/", True)),
         ("https://example.com:8443/x", Target("example.com", 8443, "/x", True)),
         ("https://93.184.216.34/x", Target("93.184.216.34", 443, "/x", True)),
         ("https://[2606:4700::1111]:4443/", Target("2606:4700::1111", 4443, "/", True)),

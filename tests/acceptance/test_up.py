@@ -18,7 +18,7 @@ from services.assembly.supervisor import State
 from tests.support.mesh import RunningMesh, is_running, own_environment, running_mesh, wait_until
 from tests.support.servers import Servers
 
-TARGETS = ["relay", "orders", "retrieval", "bandit", "learning", "coordinator", "gateway"]
+TARGETS = ["relay", "orders", "retrieval", "bandit", "learning", "worker", "coordinator", "gateway"]
 
 
 def maitred(home: Home, *arguments: str) -> "subprocess.CompletedProcess[str]":

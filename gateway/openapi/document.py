@@ -9,6 +9,7 @@ from importlib.metadata import version
 from importlib.resources import files
 
 from gateway.exchange import Answer, Exchange, json_answer
+from gateway.openapi import websockets
 from gateway.openapi.operations import operation
 from gateway.openapi.parts import PROBLEM, PROBLEM_RESPONSE, SECURITY, SECURITY_SCHEMES, Json
 from gateway.openapi.surfaces import envelopes, surfaces
@@ -33,7 +34,7 @@ class OpenApi:
         for binding in self._bindings:
             described = operation(binding, contracts)
             paths.setdefault(binding.path, {})[binding.verb.lower()] = described
-        for path, method, described in surfaces(contracts):
+        for path, method, described in (*surfaces(contracts), *websockets.described()):
             paths.setdefault(path, {})[method] = described
         return {
             "openapi": "3.1.0",

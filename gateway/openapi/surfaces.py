@@ -16,6 +16,7 @@ from gateway.openapi.parts import (
     parameter,
     responses,
 )
+from gateway.realtime.feeds import TYPE
 from gateway.surfaces import auth, chat, events, workers
 
 _TENANT: Json = {
@@ -26,6 +27,16 @@ _GIVEN: Json = {
     "principal_id": {"type": "string"},
     "expires_at": {"type": "string", "format": "date-time"},
     "tenant": _TENANT,
+}
+
+_MESSAGE: Json = {
+    "type": "object",
+    "required": ["id", "type", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^msg_[0-9a-f]{32}$"},
+        "type": {"type": "string"},
+        "data": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
 }
 
 _ENVELOPES = {
@@ -117,19 +128,30 @@ def _events() -> Json:
                 "cursor",
                 {**CURSOR, "description": "The same, for clients that cannot send the header."},
             ),
+            parameter(
+                "query",
+                "types",
+                {
+                    "type": "array",
+                    "items": {"type": "string", "pattern": TYPE.pattern},
+                    "description": "CloudEvents types, such as maitred.order.v1; all by default.",
+                },
+            ),
         ],
         "responses": responses(
             stream=event_stream(
                 "`order` tells of an order, `feedback` of a rating, `recommendation` of what an"
                 " agent did, `session` of a conversation left, `trust` of an agent's standing,"
                 " `index` of what can be found; `reset` that events before its cursor are no"
-                " longer kept; `cutoff` is the last event of a stream that was read too slowly.",
+                " longer kept; `message` is what somebody sent to this user; `cutoff` is the last"
+                " event of a stream that was read too slowly.",
                 (
                     *(
                         event(name, {"$ref": f"#/components/schemas/{schema}"}, resumable=True)
                         for name, schema in _ENVELOPES.items()
                     ),
                     event("reset", cursor, resumable=True),
+                    event("message", _MESSAGE),
                     event("cutoff", cut_off),
                 ),
             )

@@ -68,6 +68,9 @@ def test_every_annotated_method_and_every_surface_is_described(document: dict[st
         ("GET", "/health/workers"),
         ("POST", "/api/v1/auth/guest"),
         ("POST", "/api/v1/auth/session"),
+        ("POST", "/api/v1/auth/ticket"),
+        ("GET", "/ws"),
+        ("GET", "/ws/orders"),
     }
     assert annotated <= described
 
@@ -182,10 +185,10 @@ def test_a_chats_events_are_named_and_described(document: dict[str, Any]) -> Non
 def test_the_tenants_events_are_named_and_described(document: dict[str, Any]) -> None:
     operation = document["paths"]["/api/v1/events"]["get"]
     assert parameters(operation, "header") == {"Last-Event-ID": False}
-    assert parameters(operation, "query") == {"cursor": False}
+    assert parameters(operation, "query") == {"cursor": False, "types": False}
     stream = events(operation)
     told = {"order", "feedback", "recommendation", "session", "trust", "index", "tenant"}
-    assert stream.keys() == told | {"reset", "cutoff"}
+    assert stream.keys() == told | {"reset", "message", "cutoff"}
     assert {name for name, kind in stream.items() if "id" in kind} == told | {"reset"}
     schemas = document["components"]["schemas"]
     order = schemas[stream["order"]["data"]["contentSchema"]["$ref"].rpartition("/")[2]]

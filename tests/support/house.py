@@ -1,0 +1,485 @@
+"""A house as hypothesis runs it: carts, promotions, taxes and orders beside a simple model of them.
+
+The model knows integers, strings and dicts only, and none of the code it is compared with: prices
+are looked up in a list, discounts are found by trying, who may do what is written out once more.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import product
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+from maitred.orders.v1 import order_pb2, order_service_pb2
+
+from services.orders.carts.cart import Cart, Selection
+from services.orders.carts.convert import from_cart
+from services.orders.carts.operations import AddLine, ClearCart, RemoveLine, apply
+from services.orders.carts.pricing import price
+from services.orders.catalog.model import Catalog, Option, OptionGroup, OptionKind, Product
+from services.orders.orders.convert import placed_order
+from services.orders.orders.events import order_v1
+from services.orders.orders.states import (
+    Actor,
+    OrderState,
+    allowed,
+    is_in_time,
+    puts_back,
+    who_may,
+)
+from services.orders.promotions.customer import Customer
+from services.orders.promotions.promotion import (
+    Amount,
+    Code,
+    Percentage,
+    Promotion,
+    Scope,
+    Stacking,
+)
+from services.orders.promotions.redeeming import redeem
+
+TENANT = UUID(int=7)
+NOON = datetime(2026, 7, 15, 12, 0, tzinfo=UTC)
+WINDOW = timedelta(seconds=120)
+GUESTS = ("gst_1", "gst_2", "gst_3")
+CODE = "TREAT"
+RATES = (0, 700, 1900, 2000, 825)
+# What adds how much to the price of one.
+SIZES = {"small": -50, "usual": 0, "large": 75}
+
+
+@dataclass
+class Dish:
+    """A product, as the model knows it."""
+
+    product_id: str
+    category: str
+    price: int
+    rate: int
+
+
+@dataclass
+class Offer:
+    """A promotion, as the model knows it: `percent` or else `amount` off `of`, or off it all."""
+
+    promotion_id: str
+    percent: int
+    amount: int
+    of: str
+    code: str
+    stacking: str
+    minimum: int
+    uses: int
+    first_only: bool
+
+
+@dataclass
+class Booked:
+    """An order, as the model knows it."""
+
+    guest: str
+    promotion_ids: frozenset[str]
+    placed_at: int
+    status: str = "placed"
+
+
+@dataclass
+class Guest:
+    """What a guest has chosen: how many of each product in each size."""
+
+    cart: Cart = field(default_factory=Cart)
+    wanted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    knows_code: bool = False
+
+
+DISHES = st.lists(
+    st.builds(
+        Dish,
+        product_id=st.just(""),
+        category=st.sampled_from(("Food", "Drinks")),
+        price=st.integers(0, 2500),
+        rate=st.sampled_from(RATES),
+    ),
+    min_size=1,
+    max_size=5,
+)
+OFFERS = st.lists(
+    st.builds(
+        Offer,
+        promotion_id=st.just(""),
+        percent=st.sampled_from((0, 0, 1, 5, 10, 33, 50, 100)),
+        amount=st.integers(1, 1500),
+        of=st.sampled_from(("", "Food", "Drinks", "p1")),
+        code=st.sampled_from(("", "", CODE)),
+        stacking=st.sampled_from(("competes", "competes", "stacks", "exclusive")),
+        minimum=st.sampled_from((0, 0, 1000)),
+        uses=st.sampled_from((0, 0, 1, 2)),
+        first_only=st.sampled_from((False, False, True)),
+    ),
+    max_size=4,
+)
+
+
+# Which product, in which size, how many.
+WISH = st.tuples(st.integers(0, 4), st.sampled_from(tuple(SIZES)), st.integers(1, 60))
+
+
+class House(RuleBasedStateMachine):
+    """One tenant's house with three guests; every step is done by the code and by the model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0
+        self.guests = {name: Guest() for name in GUESTS}
+        self.booked: list[Booked] = []
+        self.orders: list[order_pb2.Order] = []
+
+    @initialize(dishes=DISHES, offers=OFFERS, excluded=st.booleans())
+    def open(self, dishes: list[Dish], offers: list[Offer], excluded: bool) -> None:
+        for number, dish in enumerate(dishes, start=1):
+            dish.product_id = f"p{number}"
+        for number, offer in enumerate(offers, start=1):
+            offer.promotion_id = f"o{number}"
+            # Those with a code are told apart by it.
+            if any(other.code == offer.code for other in offers[: number - 1]):
+                offer.code = ""
+        self.dishes, self.offers, self.excluded = dishes, offers, excluded
+        self.catalog = _catalog(dishes, excluded)
+        self.promotions = [_promotion(offer) for offer in offers]
+
+    # Carts
+
+    @rule(guest=st.sampled_from(GUESTS), wish=WISH)
+    def add(self, guest: str, wish: tuple[int, str, int]) -> None:
+        which, size, number = wish
+        one, dish = self.guests[guest], self.dishes[which % len(self.dishes)]
+        chosen = () if size == "usual" else (Selection("size", size),)
+        one.cart = apply(one.cart, [AddLine(dish.product_id, number, chosen)])
+        key = (dish.product_id, size)
+        one.wanted[key] = min(99, one.wanted[key] + number)
+
+    @rule(guest=st.sampled_from(GUESTS), which=st.integers(0, 9), number=st.integers(0, 60))
+    def remove(self, guest: str, which: int, number: int) -> None:
+        one = self.guests[guest]
+        if not one.cart.lines:
+            return
+        line = one.cart.lines[which % len(one.cart.lines)]
+        one.cart = apply(one.cart, [RemoveLine(line.line_id, number or None)])
+        key = (line.product_id, line.selections[0].option_id if line.selections else "usual")
+        one.wanted[key] -= number or one.wanted[key]
+        one.wanted = +one.wanted
+
+    @rule(guest=st.sampled_from(GUESTS))
+    def begin_anew(self, guest: str) -> None:
+        self.guests[guest].cart = apply(self.guests[guest].cart, [ClearCart()])
+        self.guests[guest].wanted.clear()
+
+    @rule(guest=st.sampled_from(GUESTS))
+    def tell_the_code(self, guest: str) -> None:
+        self.guests[guest].knows_code = True
+
+    @invariant()
+    def carts_hold_what_was_asked_for(self) -> None:
+        for one in self.guests.values():
+            held = Counter(
+                {
+                    (
+                        line.product_id,
+                        line.selections[0].option_id if line.selections else "usual",
+                    ): line.quantity
+                    for line in one.cart.lines
+                }
+            )
+            assert held == one.wanted
+            assert len(held) == len(one.cart.lines)
+
+    # Orders
+
+    @rule(guest=st.sampled_from(GUESTS), wishes=st.lists(WISH, min_size=1, max_size=3))
+    def order(self, guest: str, wishes: list[tuple[int, str, int]]) -> None:
+        for wish in wishes:
+            self.add(guest, wish)
+        one = self.guests[guest]
+        mine = [
+            booked
+            for booked in self.booked
+            if booked.guest == guest and booked.status not in ("cancelled", "refunded")
+        ]
+        uses = Counter(name for booked in mine for name in booked.promotion_ids)
+        now = NOON + timedelta(seconds=self.seconds)
+        codes = [CODE.lower()] if one.knows_code else []
+        redeemed = redeem(
+            price(one.cart, self.catalog),
+            self.catalog,
+            self.promotions,
+            codes,
+            now,
+            Customer(len(mine), uses),
+        )
+        order = placed_order(
+            order_service_pb2.PlaceOrderRequest(quote_id="quo_" + "0" * 32),
+            from_cart(redeemed.cart),
+            order_id=UUID(int=len(self.orders)),
+            owner=guest,
+            placed_by=Actor.GUEST,
+            note="",
+            transaction="t",
+            now=now,
+            cancel_window=WINDOW,
+        )
+        self._compare(order, one, len(mine), uses)
+        names = frozenset(discount.promotion_id for discount in order.discounts)
+        self.orders.append(order)
+        self.booked.append(Booked(guest, names, self.seconds))
+
+    def _compare(
+        self, order: order_pb2.Order, guest: Guest, orders: int, uses: Counter[str]
+    ) -> None:
+        lines = [
+            (dish, max(0, dish.price + SIZES[size]) * number)
+            for (product_id, size), number in guest.wanted.items()
+            for dish in self.dishes
+            if dish.product_id == product_id
+        ]
+        units = [max(0, dish.price + SIZES[size]) for dish, size in _sized(self.dishes, guest)]
+        numbers = list(guest.wanted.values())
+        assert [line.total_minor for line in order.lines] == [total for _, total in lines]
+        assert order.subtotal_minor == sum(total for _, total in lines)
+
+        offers = [
+            offer
+            for offer in self.offers
+            if order.subtotal_minor >= offer.minimum
+            and (not offer.code or guest.knows_code)
+            and not (offer.first_only and orders)
+            and not (offer.uses and uses[offer.promotion_id] >= offer.uses)
+        ]
+        dishes = [dish for dish, _ in lines]
+        off = _taken_off(offers, dishes, units, numbers)
+        found = [(one.promotion_id, one.line_id, one.amount_minor) for one in order.discounts]
+        by_id = {line.line_id: number for number, line in enumerate(order.lines)}
+        assert [(name, by_id.get(line_id, -1), much) for name, line_id, much in found] == off
+        self._reconcile(order)
+
+    def _reconcile(self, order: order_pb2.Order) -> None:
+        """Every amount of an order is accounted for, to the minor unit."""
+        off = sum(one.amount_minor for one in order.discounts)
+        tax = sum(one.tax_minor for one in order.taxes)
+        left = order.subtotal_minor - off
+        assert left >= 0
+        assert all(one.amount_minor > 0 for one in order.discounts)
+        assert order.subtotal_minor == sum(line.total_minor for line in order.lines)
+        assert all(
+            line.total_minor == line.quantity * line.unit_price_minor for line in order.lines
+        )
+        assert order.total_minor == left + (tax if self.excluded else 0)
+        assert [one.rate_basis_points for one in order.taxes] == sorted(
+            {one.rate_basis_points for one in order.taxes}
+        )
+        for one in order.taxes:
+            rate, base = one.rate_basis_points, one.taxable_minor
+            assert one.included != self.excluded
+            if self.excluded:
+                assert one.tax_minor == _nearest(base * rate, 10_000)
+            else:
+                assert base == _nearest((base + one.tax_minor) * 10_000, 10_000 + rate)
+        # What no line of taxes speaks of is taxed at nothing.
+        untaxed = sum(
+            line.total_minor
+            for line in order.lines
+            if next(d.rate for d in self.dishes if d.product_id == line.product_id) == 0
+        )
+        spoken = sum(
+            one.taxable_minor + (0 if self.excluded else one.tax_minor) for one in order.taxes
+        )
+        assert left - untaxed <= spoken <= left
+        told = order_v1(order, TENANT)["totals"]
+        assert (int(told["total_minor"]), int(told.get("tax_minor", 0))) == (
+            order.total_minor,
+            tax,
+        )
+
+    # States
+
+    @rule(seconds=st.sampled_from((1, 60, 119, 120, 3600)))
+    def wait(self, seconds: int) -> None:
+        self.seconds += seconds
+
+    @precondition(lambda self: self.booked)
+    @rule(which=st.integers(0, 20), who=st.sampled_from(tuple(Actor)), way=st.integers(0, 2))
+    def move(self, which: int, who: Actor, way: int) -> None:
+        booked = self.booked[which % len(self.booked)]
+        order = self.orders[which % len(self.booked)]
+        late = self.seconds - booked.placed_at >= 120
+        for actor in Actor:
+            assert _offered(order, booked.status, actor, self.seconds) == set(
+                _ways(actor.value, booked.status, late)
+            )
+        if ways := _ways(who.value, booked.status, late):
+            end = ways[way % len(ways)]
+            assert puts_back(OrderState(booked.status), OrderState(end)) == (
+                end == "cancelled" and booked.status in ("placed", "accepted")
+            )
+            booked.status = end
+
+    @invariant()
+    def nobody_has_a_promotion_more_often_than_anyone_may(self) -> None:
+        for offer in getattr(self, "offers", ()):
+            for guest in GUESTS:
+                had = [
+                    booked
+                    for booked in self.booked
+                    if booked.guest == guest
+                    and booked.status not in ("cancelled", "refunded")
+                    and offer.promotion_id in booked.promotion_ids
+                ]
+                assert not offer.uses or len(had) <= offer.uses
+                assert not offer.first_only or len(had) <= 1
+
+
+def _offered(order: order_pb2.Order, status: str, actor: Actor, seconds: int) -> set[str]:
+    """Where the code lets somebody move an order, whichever way it is asked."""
+    start, now = OrderState(status), NOON + timedelta(seconds=seconds)
+    ends = order.cancel_expire_time.ToDatetime(UTC)
+    offered = set(allowed(actor, start, ends, now))
+    for end in OrderState:
+        may = actor in who_may(start, end) and is_in_time(actor, end, ends, now)
+        assert may == (end in offered)
+    return {end.value for end in offered}
+
+
+def _ways(who: str, status: str, late: bool) -> list[str]:
+    """Where somebody may move an order, written out."""
+    if who == "guest":
+        return ["cancelled"] if status == "placed" and not late else []
+    ways = {
+        "placed": ["accepted", "cancelled"],
+        "accepted": ["preparing", "cancelled"],
+        "preparing": ["ready", "cancelled"],
+        "ready": ["completed"],
+    }.get(status, [])
+    if who in ("manager", "admin"):
+        ways += {
+            "ready": ["cancelled"],
+            "completed": ["refunded"],
+            "cancelled": ["refunded"],
+        }.get(status, [])
+    return ways
+
+
+def _taken_off(
+    offers: list[Offer], dishes: list[Dish], units: list[int], numbers: list[int]
+) -> list[tuple[str, int, int]]:
+    """What offers take off: (offer, line or −1 for the whole order, how much), as it is told."""
+    tries = [[offer for offer in offers if offer.stacking != "exclusive"]]
+    tries += [[offer] for offer in offers if offer.stacking == "exclusive"]
+    best: list[tuple[str, int, int]] = []
+    for some in tries:
+        found = _taken_off_by(some, dishes, units, numbers)
+        if sum(much for *_, much in found) > sum(much for *_, much in best):
+            best = found
+    return best
+
+
+def _taken_off_by(
+    offers: list[Offer], dishes: list[Dish], units: list[int], numbers: list[int]
+) -> list[tuple[str, int, int]]:
+    found: list[tuple[str, int, int]] = []
+    left = [unit * number for unit, number in zip(units, numbers, strict=True)]
+    piles = [offer for offer in offers if offer.stacking == "stacks"]
+    rivals = [offer for offer in offers if offer.stacking != "stacks"]
+    lines = range(len(dishes))
+
+    def off_line(n: int, offer: Offer) -> int:
+        is_for = offer.of in (dishes[n].product_id, dishes[n].category)
+        return _off(offer, left[n], numbers[n] * min(offer.amount, units[n])) if is_for else 0
+
+    def off_all(offer: Offer) -> int:
+        whole = sum(left) - sum(much for _, n, much in found if n < 0)
+        return 0 if offer.of else _off(offer, whole, offer.amount)
+
+    def take(n: int, offer: Offer, much: int) -> None:
+        found.append((offer.promotion_id, n, much))
+        if n >= 0:
+            left[n] -= much
+
+    for n in lines:
+        for offer in _best(rivals, partial(off_line, n)):
+            take(n, offer, off_line(n, offer))
+    for n, offer in product(lines, piles):
+        take(n, offer, off_line(n, offer))
+    for offer in (*_best(rivals, off_all), *piles):
+        take(-1, offer, off_all(offer))
+    return [one for one in found if one[2]]
+
+
+def _off(offer: Offer, left: int, amount: int) -> int:
+    return _nearest(left * offer.percent, 100) if offer.percent else min(left, amount)
+
+
+def _best(offers: list[Offer], off: Callable[[Offer], int]) -> list[Offer]:
+    """The one that takes off most, the first of equals."""
+    return sorted(offers, key=lambda offer: -off(offer))[:1]
+
+
+def _nearest(numerator: int, denominator: int) -> int:
+    """The whole number nearest to a quotient, the upper one of two."""
+    whole = numerator // denominator
+    return whole + (2 * (numerator - whole * denominator) >= denominator)
+
+
+def _sized(dishes: list[Dish], guest: Guest) -> list[tuple[Dish, str]]:
+    by_id = {dish.product_id: dish for dish in dishes}
+    return [(by_id[product_id], size) for product_id, size in guest.wanted]
+
+
+def _catalog(dishes: list[Dish], excluded: bool) -> Catalog:
+    options = tuple(Option(name, name.title(), price_delta=add) for name, add in SIZES.items())
+    return Catalog(
+        currency="EUR",
+        language="en",
+        products=tuple(
+            Product(
+                id=dish.product_id,
+                name=dish.product_id,
+                category=dish.category,
+                price=dish.price,
+                option_group_ids=("size",),
+                tax_rate=dish.rate,
+            )
+            for dish in dishes
+        ),
+        option_groups=(
+            OptionGroup("size", "Size", OptionKind.ONE, options, default_option_ids=("usual",)),
+        ),
+        prices_exclude_tax=excluded,
+    )
+
+
+def _promotion(offer: Offer) -> Promotion:
+    off = Percentage(offer.percent) if offer.percent else Amount(offer.amount)
+    scope = Scope()
+    if offer.of in ("Food", "Drinks"):
+        scope = Scope(categories=frozenset({offer.of}))
+    elif offer.of:
+        scope = Scope(product_ids=frozenset({offer.of}))
+    return Promotion(
+        id=offer.promotion_id,
+        name=offer.promotion_id,
+        terms=Code(offer.code, off) if offer.code else off,
+        scope=scope,
+        minimum_subtotal=offer.minimum,
+        stacking=Stacking(offer.stacking),
+        is_first_order_only=offer.first_only,
+        uses_per_customer=offer.uses,
+    )

@@ -28,9 +28,7 @@ def manager_access(url: str = "", tenant: str = "") -> tuple[str, str]:
         return url, key
     known = {one.slug: one.manager_key for one in read_tenants(state_folder())}
     if tenant and tenant not in known:
-        raise Refusal(
-            f"no such demo tenant: {tenant}; for another, put its key into MAITRED_API_KEY."
-        )
+        raise Refusal(f"no such demo tenant: {tenant}; for others put a key into MAITRED_API_KEY.")
     if not known:
         raise Refusal("of which tenant? Set MAITRED_API_KEY to a manager's key.")
     return url, known[tenant] if tenant else next(iter(known.values()))

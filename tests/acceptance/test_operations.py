@@ -37,6 +37,7 @@ SERVICES = {
         "maitred.learning.v1.RecommendationService",
         "maitred.learning.v1.TrustService",
     },
+    "worker": {"maitred.jobs.v1.JobService"},
     "retrieval": {"maitred.retrieval.v1.DocumentService", "maitred.retrieval.v1.SearchService"},
 }
 EVERY_SERVER = {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}

@@ -21,6 +21,8 @@ B = UUID("bbbbbbbb-bbbb-7bbb-8bbb-bbbbbbbbbbbb")
 SCHEMAS = {target: schema.schema for target, schema in schemas().items()}
 ROLES = {target: schema.role for target, schema in schemas().items()}
 # The log is every tenant's; the relay moves it without reading what it says.
+# A job names its tenant in its arguments: the worker serves all of them, and nobody else reads.
+WORKERS_ALONE = "jobs"
 ALL_TENANTS = {("relay", "outbox"), ("relay", "log")}
 VALUES = {
     "uuid": "'cccccccc-cccc-7ccc-8ccc-cccccccccccc'::uuid",
@@ -170,7 +172,20 @@ def guarded(migrator: Connection, target: str) -> list[Table]:
 
 
 def test_there_are_tables_in_every_schema(migrator: Connection) -> None:
-    assert {table.schema for table in tables(migrator)} == set(SCHEMAS.values())
+    schemas_of_tenants = set(SCHEMAS.values()) - {WORKERS_ALONE}
+    assert {table.schema for table in tables(migrator)} == schemas_of_tenants
+
+
+def test_nobody_but_the_worker_reads_jobs(role: Connection, target: str) -> None:
+    if SCHEMAS[target] == WORKERS_ALONE:
+        return
+    readable = role.execute(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relkind = 'r'"
+        " AND has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE')",
+        [WORKERS_ALONE],
+    ).fetchall()
+    assert readable == []
 
 
 def test_every_table_with_a_tenant_enables_and_forces_its_policy(migrator: Connection) -> None:

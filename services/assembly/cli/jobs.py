@@ -51,7 +51,7 @@ def list_(
         )
         for job in jobs
     ]
-    heads = ("job", "task", "queue", "status", "attempts", "progress", "error", "deferred")
+    heads = ("job", "task", "queue", "status", "tries", "progress", "error", "deferred")
     _print_table(heads, rows)
     if asyncio.run(state(url))["status"] == "down":
         typer.echo("No worker lives: nothing of this runs.", err=True)
@@ -117,7 +117,7 @@ def _progress(progress: dict[str, Any]) -> str:
 
 
 def _moment(text: str) -> str:
-    return text[:19].replace("T", " ") or "-"
+    return text[5:16].replace("T", " ") or "-"
 
 
 def _print_json(found: object) -> None:
@@ -131,7 +131,10 @@ def _print_table(heads: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> Non
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*heads, box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD)
+    for head in heads:
+        # Names are to be copied whole, whatever the width.
+        table.add_column(head, no_wrap=head in {"job", "task"})
     for row in rows:
         table.add_row(*row)
     Console().print(table)

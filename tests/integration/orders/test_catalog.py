@@ -179,3 +179,44 @@ async def test_a_cart_that_does_not_fit_cannot_be_talked_about(
 ) -> None:
     refused = await failure(parse(client, guest(tenant_id), "make it two", cart("unicorn")))
     assert refused.reason == "CART_INVALID"
+
+
+async def test_pages_of_a_filtered_list_hold_all_that_it_asks_for_once(
+    client: OrdersClient, tenant_id: UUID
+) -> None:
+    expected = [
+        product.product_id
+        for product in sorted(menu().products, key=lambda one: one.product_id)
+        if not product.unavailable
+        and "milk" not in {allergen.lower() for allergen in product.allergens}
+    ]
+    asked = catalog_service_pb2.ListProductsRequest(
+        page_size=2, without_allergens=["Milk"], available_only=True
+    )
+    found: list[str] = []
+    while True:
+        page = await client.catalogs.ListProducts(asked, metadata=metadata(guest(tenant_id)))
+        found += [product.product_id for product in page.products]
+        if not page.next_page_token:
+            break
+        asked.page_token = page.next_page_token
+    assert found == expected
+    assert 2 < len(found) < len(menu().products)
+    asked.page_token = ""
+    first = await client.catalogs.ListProducts(asked, metadata=metadata(guest(tenant_id)))
+    asked.page_token, asked.available_only = first.next_page_token, False
+    refused = await failure(
+        client.catalogs.ListProducts(asked, metadata=metadata(guest(tenant_id)))
+    )
+    assert refused.reason == "PAGE_TOKEN_INVALID"
+
+
+async def test_search_keeps_to_what_is_asked_for(client: OrdersClient, tenant_id: UUID) -> None:
+    response = await client.catalogs.SearchProducts(
+        catalog_service_pb2.SearchProductsRequest(query="croissant", available_only=True),
+        metadata=metadata(guest(tenant_id)),
+    )
+    found = {match.product.product_id for match in response.matches}
+    assert "croissant" in found
+    assert "almond_croissant" not in found
+    assert all(match.product.available_now for match in response.matches)

@@ -8,6 +8,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.orders.hours import Hours
 from services.orders.promotions.bill import Bill, Item
 from services.orders.promotions.customer import Customer
 from services.orders.promotions.discount import Discount
@@ -18,7 +19,6 @@ from services.orders.promotions.promotion import (
     BundlePart,
     Code,
     HappyHour,
-    Hours,
     Percentage,
     Promotion,
     Scope,

@@ -23,10 +23,11 @@ START_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class GatewayProcess:
-    """One process; `admin` is `host:port`."""
+    """One process; `admin` and `grpc` are `host:port`."""
 
     process: subprocess.Popen[bytes]
     admin: str
+    grpc: str
 
     def kill(self) -> None:
         """Ends it as a machine that fails does."""
@@ -70,21 +71,21 @@ class Fleet:
 
     def start(self) -> GatewayProcess:
         """One more gateway, which answers."""
-        admin = f"{LOOPBACK}:{free_port()}"
+        admin, grpc = (f"{LOOPBACK}:{free_port()}" for _ in range(2))
         process = subprocess.Popen(
             [sys.executable, "-m", "services.assembly.cli", "serve", "gateway"],
             env={
                 **self._environment,
                 "MAITRED_SHARE_PORTS": "true",
                 "MAITRED_GATEWAY_HTTP_LISTEN": self.url.removeprefix("http://"),
-                "MAITRED_GATEWAY_LISTEN": f"{LOOPBACK}:{free_port()}",
+                "MAITRED_GATEWAY_LISTEN": grpc,
                 "MAITRED_GATEWAY_ADMIN_LISTEN": admin,
             },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         self._stack.callback(_stop, process)
-        started = GatewayProcess(process, admin)
+        started = GatewayProcess(process, admin, grpc)
         wait_until(started.is_ready, START_S)
         return started
 

@@ -9,11 +9,11 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from services.chassis.data.letters import retry_delay
+from services.chassis.data.letters import letters_moved_out, retry_delay
 from services.chassis.data.postgres import Connection, Database
 from services.chassis.data.streams import StreamEvent
-from tests.integration.data.consuming import Bench, counted, event, eventually, opened
-from tests.integration.data.streaming import TENANT
+from tests.integration.data.consuming import SCHEMA, Bench, counted, event, eventually, opened
+from tests.integration.data.streaming import PARTITION, TENANT
 from tests.support.servers import MigratedDatabase
 
 
@@ -258,3 +258,29 @@ async def test_letters_of_other_tenants_and_consumers_are_left_alone(bench: Benc
     async with bench.consuming():
         await bench.until_effects([2])
     assert [seq for seq, _, _ in await bench.letters()] == [1]
+
+
+async def test_letters_of_earlier_revisions_move_in_their_order_and_are_due(bench: Bench) -> None:
+    columns = (
+        "tenant_id uuid, consumer text, partition smallint, seq bigint, event_id text, type text,"
+        " aggregate_id text, principal_id text, payload bytea, error text, attempts integer,"
+        " create_time timestamptz, next_attempt_at timestamptz"
+    )
+    async with bench.admin.connection() as connection:
+        await connection.execute(f"CREATE TABLE {SCHEMA}.dead_letters ({columns})")
+        for seq in (2, 1):
+            await connection.execute(
+                f"INSERT INTO {SCHEMA}.dead_letters (tenant_id, consumer, partition, seq, event_id,"
+                " type, aggregate_id, principal_id, payload, error, attempts, create_time,"
+                " next_attempt_at) VALUES ($1, 'counter', $2, $3, 'evt', 'maitred.order.v1',"
+                " 'ord_1', 'gst_1', $4, 'no', 1, now(), now() + interval '1 minute')",
+                TENANT,
+                PARTITION,
+                seq,
+                event(seq).payload,
+            )
+        for _ in range(2):
+            await connection.execute(letters_moved_out(SCHEMA))
+    assert [seq for seq, _, _ in await bench.letters()] == [1, 2]
+    async with bench.consuming():
+        await bench.until_effects([1, 2])

@@ -27,6 +27,7 @@ from tests.support.evenings import Ledger
 from tests.support.mesh import RunningMesh
 from tests.support.people import answered, order, quote, session
 from tests.support.people import guest as guest_of
+from tests.support.sockets import socket
 from tests.support.streams import Frame, frames
 
 TEXT = "a latte, please"
@@ -276,6 +277,31 @@ async def test_streams_show_guests_their_own_and_staff_their_tenants_events(
             seen = {staff: {guest, stranger}, rival: {far}}.get(who, {who})
             own = [order_id for person, order_id in placed if person in seen]
             assert [await next_order(stream) for _ in own] == own
+
+
+async def test_websockets_show_guests_their_own_and_staff_their_tenants_events(
+    mesh: RunningMesh,
+    guest: httpx.AsyncClient,
+    stranger: httpx.AsyncClient,
+    staff: httpx.AsyncClient,
+    rival: httpx.AsyncClient,
+) -> None:
+    async with AsyncExitStack() as stack:
+        opened = {}
+        for who in (guest, stranger, staff, rival):
+            credential = who.headers["authorization"]
+            opened[who] = await stack.enter_async_context(
+                socket(mesh.gateway_url, "/ws/orders", credential)
+            )
+            assert [one["type"] for one in await opened[who].take(2)] == ["hello", "subscribed"]
+        placed = [(who, await order(who)) for who in (guest, stranger) * 2]
+        for who, seen in ((guest, {guest}), (stranger, {stranger}), (staff, {guest, stranger})):
+            own = [order_id for person, order_id in placed if person in seen]
+            heard = await opened[who].take(len(own))
+            assert [one["event"]["data"]["order_id"] for one in heard] == own
+        for who, one in opened.items():
+            await one.say("ping", "last")
+            assert await one.hear() == {"type": "pong", "id": "last"}, who
 
 
 @asynccontextmanager

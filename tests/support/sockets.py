@@ -54,9 +54,12 @@ class Socket:
 
 @asynccontextmanager
 async def socket(
-    url: str, path: str = "/ws", credential: str = "", **headers: str
+    url: str, path: str = "/ws", credential: str = "", *, max_queue: int = 64, **headers: str
 ) -> AsyncIterator[Socket]:
-    """A WebSocket to the gateway at an `http` URL, with a bearer credential or none."""
+    """A WebSocket to the gateway at an `http` URL, with a bearer credential or none.
+
+    It reads ahead of the test by `max_queue` messages.
+    """
     if credential:
         headers["authorization"] = credential
     async with connect(
@@ -65,6 +68,8 @@ async def socket(
         # Sends none of its own, so that headers say all of where it comes from.
         origin=None,
         proxy=None,
+        max_queue=max_queue,
+        ping_interval=None,
         open_timeout=PATIENCE_S,
     ) as connection:
         yield Socket(connection)

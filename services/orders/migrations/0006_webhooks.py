@@ -89,6 +89,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         AND coalesce(d.lease_time, d.next_attempt_time) < p_before
         AND w.disable_reason IS NULL
         AND (w.open_until IS NULL OR w.open_until < p_before)
+        -- Whoever ends an attempt wakes the next: what only waits for its turn is well.
+        AND NOT EXISTS (
+            SELECT FROM orders.webhook_deliveries AS other
+            WHERE other.tenant_id = d.tenant_id AND other.webhook_id = d.webhook_id
+                AND other.status = 'sending' AND other.lease_time > now()
+        )
     LIMIT 100
 $$;
 

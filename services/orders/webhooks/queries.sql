@@ -161,7 +161,10 @@ WHERE tenant_id = $1 AND webhook_id = $2 AND status = 'failed' AND finish_time >
 UPDATE orders.webhook_deliveries
 SET status = 'waiting', lease_time = NULL, is_parked = true
 WHERE tenant_id = $1 AND webhook_id = $2
-    AND ((status = 'waiting' AND next_attempt_time < $3) OR (status = 'sending' AND lease_time < $3));
+    AND (
+        (status = 'waiting' AND next_attempt_time < $3 AND NOT is_parked)
+        OR (status = 'sending' AND lease_time < $3)
+    );
 
 -- name: find_stalled
 -- Endpoints, of all tenants, where something has been due since $1.

@@ -16,7 +16,7 @@ from services.chassis.rpc.peers import Peers
 AREA = "peers"
 TIMEOUT_S = 3.0
 # The area of contracts a target serves, where it has another name.
-AREAS = {"gateway": "identity"}
+AREAS = {"gateway": "identity", "relay": "events", "worker": "jobs"}
 
 
 async def check_peers(targets: Mapping[str, str]) -> list[Finding]:

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import asyncpg
 import pytest
 import pytest_asyncio
 from maitred.orders.v1 import webhook_pb2
@@ -96,21 +95,13 @@ async def test_an_order_reaches_every_endpoint_that_wants_it_once(
 
 
 async def test_the_event_on_the_webhook_is_the_one_in_the_log(
-    owner: Owner, receiver: Receiver, database: MigratedDatabase
+    owner: Owner, receiver: Receiver, sees: Connection
 ) -> None:
     await owner.create(receiver.url, ORDERS)
     await owner.orders.order(guest(owner.tenant_id))
     await has(receiver, 1)
-    connection = await asyncpg.connect(database.url)
-    try:
-        payload = await connection.fetchval(
-            "SELECT payload FROM events.log WHERE tenant_id = $1 AND type = $2",
-            owner.tenant_id,
-            ORDERS,
-        )
-    finally:
-        await connection.close()
-    assert receiver.messages[0].body == payload
+    logged = "SELECT payload FROM events.log WHERE tenant_id = $1 AND type = $2"
+    assert receiver.messages[0].body == await sees.fetchval(logged, owner.tenant_id, ORDERS)
 
 
 async def test_while_secrets_overlap_both_verify(owner: Owner, receiver: Receiver) -> None:

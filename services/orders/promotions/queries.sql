@@ -34,16 +34,16 @@ DELETE FROM orders.promotions
 WHERE tenant_id = $1 AND promotion_id = $2;
 
 -- name: count_orders
--- How many orders a customer ($2, principal_id) has placed and not cancelled.
+-- How many orders a customer ($2, principal_id) has placed, cancelled and refunded ones left out.
 SELECT count(*)
 FROM orders.orders
-WHERE tenant_id = $1 AND principal_id = $2 AND status <> 'cancelled';
+WHERE tenant_id = $1 AND principal_id = $2 AND status NOT IN ('cancelled', 'refunded');
 
 -- name: count_uses
--- How many of a customer's ($2, principal_id) orders, cancelled ones left out, had each promotion.
+-- How many of a customer's ($2, principal_id) orders had each promotion, left out as above.
 SELECT d.promotion_id, count(DISTINCT d.order_id) AS uses
 FROM orders.orders o
 JOIN orders.order_discounts d ON d.tenant_id = o.tenant_id AND d.order_id = o.order_id
-WHERE o.tenant_id = $1 AND o.principal_id = $2 AND o.status <> 'cancelled'
+WHERE o.tenant_id = $1 AND o.principal_id = $2 AND o.status NOT IN ('cancelled', 'refunded')
     AND d.promotion_id = ANY ($3::text[])
 GROUP BY d.promotion_id;

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
-from maitred.orders.v1 import catalog_service_pb2, promotion_pb2
+from maitred.orders.v1 import catalog_service_pb2, order_pb2, promotion_pb2
 
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc.identity import Role
@@ -24,6 +24,7 @@ TABLES = (
     "orders",
     "order_lines",
     "order_discounts",
+    "order_changes",
     "idempotency_keys",
 )
 
@@ -50,7 +51,9 @@ async def filled(client: OrdersClient, tenant_id: UUID) -> UUID:
         catalog_service_pb2.SetStockRequest(product_id="croissant", count=1),
         metadata=metadata(with_role(tenant_id, Role.STAFF)),
     )
-    await client.order(guest(tenant_id))
+    order = await client.order(guest(tenant_id))
+    staff = with_role(tenant_id, Role.STAFF)
+    await client.move(staff, order.order_id, order_pb2.ORDER_STATUS_ACCEPTED)
     return tenant_id
 
 

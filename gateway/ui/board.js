@@ -1,17 +1,20 @@
 // The staff's board: all of the tenant's orders by status, live.
 import { all, connect, follow, insist, slug } from "./api.js";
 import { el } from "./dom.js";
-import { STATUSES, lines, shortNumber, statusOf, total } from "./order.js";
+import { STATUSES, lines, noteOf, paymentOf, shortNumber, statusOf, total } from "./order.js";
 import { signIn, staffPage } from "./staff.js";
 
-const NEXT = {
-  placed: ["accepted", "Accept"],
-  accepted: ["preparing", "Start"],
-  preparing: ["ready", "Ready"],
-  ready: ["completed", "Hand over"],
+// What moving an order to a status is called; the server says which moves are whose.
+const ACTIONS = {
+  accepted: "Accept",
+  preparing: "Start",
+  ready: "Ready",
+  completed: "Hand over",
+  cancelled: "Cancel",
+  refunded: "Refund",
 };
-const CANCELLABLE = ["placed", "accepted", "preparing"];
-const FINAL = ["completed", "cancelled"];
+const QUIET = ["cancelled", "refunded"];
+const FINAL = ["completed", "cancelled", "refunded"];
 const FINAL_SHOWN = 12;
 
 const tenant = slug();
@@ -29,12 +32,12 @@ start().catch(page.failed);
 async function start() {
   const signedIn = await signIn();
   if (signedIn) view.tenant.textContent = `${signedIn.tenant.display_name} – board`;
-  follow(client, view.live, { changed, reread, signedOut: page.signedOut });
+  follow(client, view.live, { changed, reread, signedOut: page.signedOut, kinds: ["order", "payment"] });
 }
 
-async function changed({ order_id, status, version }) {
-  const known = orders.get(order_id);
-  keep(known ? { ...known, status, version } : await insist(() => client.json(`/orders/${order_id}`)));
+/** An event says which order changed; with what may now be made of it, it is read again. */
+async function changed({ order_id }) {
+  keep(await insist(() => client.json(`/orders/${order_id}`)));
   show();
 }
 
@@ -78,6 +81,7 @@ function column(status) {
 }
 
 function card(order, status) {
+  const ways = (order.allowed_transitions ?? []).map((one) => one.replace("ORDER_STATUS_", "").toLowerCase());
   const placed = new Date(order.create_time);
   return el(
     "article.order",
@@ -89,14 +93,11 @@ function card(order, status) {
       el("time", { dateTime: order.create_time }, placed.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })),
     ),
     lines(order),
+    noteOf(order),
     total(order),
-    status in NEXT || CANCELLABLE.includes(status)
-      ? el(
-          "footer",
-          {},
-          status in NEXT ? mover(order, NEXT[status][0], NEXT[status][1], "primary") : null,
-          CANCELLABLE.includes(status) ? mover(order, "cancelled", "Cancel", "quiet") : null,
-        )
+    paymentOf(order),
+    ways.length
+      ? el("footer", {}, ...ways.map((way) => mover(order, way, ACTIONS[way], QUIET.includes(way) ? "quiet" : "primary")))
       : null,
   );
 }
@@ -106,11 +107,13 @@ function mover(order, status, label, kind) {
 }
 
 async function move(button, order, status) {
+  const reason = status === "refunded" ? prompt("Why is it refunded? The guest will read it.") : "";
+  if (reason === null) return;
   button.disabled = true;
   try {
     const moved = await client.json(`/orders/${order.order_id}:transition`, {
       method: "POST",
-      body: { status: `ORDER_STATUS_${status.toUpperCase()}`, version: String(order.version) },
+      body: { status: `ORDER_STATUS_${status.toUpperCase()}`, version: String(order.version), reason },
     });
     keep(moved);
     page.say("");

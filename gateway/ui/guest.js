@@ -1,7 +1,7 @@
 // The guest's page: a chat beside the guest's own live orders.
 import { Problem, all, connect, follow, frames, insist, slug } from "./api.js";
 import { el } from "./dom.js";
-import { lines, shortNumber, statusOf, total } from "./order.js";
+import { lines, noteOf, shortNumber, statusOf, total } from "./order.js";
 import { rate } from "./rating.js";
 
 const tenant = slug();
@@ -147,13 +147,31 @@ function showOrders() {
 
 function card(order) {
   const status = statusOf(order);
+  const left = status === "placed" ? Date.parse(order.cancel_expire_time ?? "") - Date.now() : 0;
+  // Offered no longer than it is possible.
+  if (left > 0) setTimeout(() => cancel.remove(), left);
+  const cancel = el("footer", {}, el("button.quiet", { type: "button", onclick: (event) => callOff(event.target, order) }, "Cancel"));
   return el(
     "article.order",
     { data: { status } },
     el("header", {}, el("strong", {}, `#${shortNumber(order)}`), el("span.status", { data: { status } }, status)),
     lines(order, order.currency_code),
+    noteOf(order),
     total(order),
+    left > 0 ? cancel : null,
   );
+}
+
+/** Calls an order off. */
+async function callOff(button, order) {
+  button.disabled = true;
+  try {
+    const body = { status: "ORDER_STATUS_CANCELLED", version: String(order.version) };
+    keep(await client.json(`/orders/${order.order_id}:transition`, { method: "POST", body }));
+  } catch (problem) {
+    say("problem", problem.message);
+    keep(await client.json(`/orders/${order.order_id}`));
+  }
 }
 
 function showCart(cart) {

@@ -2,7 +2,7 @@
 import { el, money } from "./dom.js";
 
 /** The statuses of an order in the order it passes through them. */
-export const STATUSES = ["placed", "accepted", "preparing", "ready", "completed", "cancelled"];
+export const STATUSES = ["placed", "accepted", "preparing", "ready", "completed", "cancelled", "refunded"];
 
 /** `ORDER_STATUS_READY` and `ready` alike as `ready`. */
 export const statusOf = (order) => order.status.replace("ORDER_STATUS_", "").toLowerCase();
@@ -14,6 +14,16 @@ export function lines(of, currency) {
 
 /** A short number people can call out. */
 export const shortNumber = (order) => order.order_id.slice(-6).toUpperCase();
+
+/** What the guest asks for beside the lines. */
+export const noteOf = (order) => (order.note ? el("p.note", {}, `“${order.note}”`) : null);
+
+/** What is known of an order's payment, for the staff. */
+export function paymentOf(order) {
+  const reference = order.payment?.payment_reference || order.payment_reference;
+  if (!reference) return null;
+  return el("p.payment", {}, order.payment ? `Paid: ${reference}` : `Payment expected: ${reference}`);
+}
 
 /** What promotions take off, taxes and the total to pay of a cart or an order, empty where nothing has a price. */
 export function total(of) {

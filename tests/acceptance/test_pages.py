@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,40 @@ async def test_a_guest_orders_and_staff_move_the_order(
         assert await fits(guest)
         assert await fits(staff)
         assert "key=" not in staff.url
+
+
+async def test_a_guest_calls_an_order_off_and_a_manager_refunds_it(
+    browser: Browser, mesh: RunningMesh, coffee_bar: DemoTenant
+) -> None:
+    async with (
+        visiting(browser, mesh, "desktop") as guest,
+        visiting(browser, mesh, "desktop") as staff,
+        visiting(browser, mesh, "desktop") as manager,
+    ):
+        await open_board(staff, coffee_bar)
+        await open_board(manager, replace(coffee_bar, staff_key=coffee_bar.manager_key))
+        await arrive(guest, coffee_bar)
+        await say(guest, "an espresso, please")
+        await say(guest, "yes")
+        own = guest.locator("#orders article")
+        number = await own.locator("strong").first.inner_text()
+        await picture(guest, "guest-cancel-1-offered")
+        await own.get_by_role("button", name="Cancel").click()
+        await expect(own.locator(".status")).to_have_text("cancelled")
+        await expect(own.get_by_role("button")).to_have_count(0)
+
+        cancelled = ".column[data-status=cancelled] article"
+        seen = staff.locator(cancelled).filter(has_text=number)
+        await expect(seen).to_have_count(1)
+        await expect(seen.get_by_role("button")).to_have_count(0)
+        manager.on("dialog", lambda dialog: dialog.accept("out of beans"))
+        mine = manager.locator(cancelled).filter(has_text=number)
+        await mine.get_by_role("button", name="Refund").click()
+        refunded = manager.locator(".column[data-status=refunded] article")
+        await expect(refunded.filter(has_text=number)).to_have_count(1)
+        await expect(own.locator(".status")).to_have_text("refunded")
+        await picture(manager, "board-cancel-2-refunded")
+        assert await fits(manager)
 
 
 async def test_a_reload_keeps_the_chat_the_cart_and_the_orders(

@@ -15,6 +15,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import procrastinate
+import psycopg
 import structlog
 from procrastinate import exceptions
 from procrastinate.job_context import AbortReason
@@ -86,7 +87,7 @@ class JobRunner:
         while not self._draining:
             try:
                 await self._serve()
-            except (exceptions.ConnectorException, *FAULTS) as error:
+            except (exceptions.ConnectorException, psycopg.Error, *FAULTS) as error:
                 _log.warning("worker_interrupted", error=type(error).__name__)
             if not self._draining:
                 await asyncio.sleep(_RESTART_S)

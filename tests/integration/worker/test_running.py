@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import grpc
 import pytest
 from maitred.jobs.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc
@@ -127,6 +128,27 @@ async def test_a_worker_that_drains_puts_back_what_does_not_end(
         ["begun", "2"],
         ["ended", "2"],
     ]
+
+
+async def test_a_worker_outlives_its_connections(
+    database: MigratedDatabase, tmp_path: Path
+) -> None:
+    path = tmp_path / "found"
+    async with worker(database):
+        number = await deferred(database, "test.tell", Queue.INGESTION)
+        await ended(database, number, "succeeded")
+        connection = await asyncpg.connect(database.service_url("worker"))
+        try:
+            lost = await connection.fetchval(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND usename = current_user"
+                " AND pid <> pg_backend_pid()"
+            )
+        finally:
+            await connection.close()
+        assert lost >= 3
+        number = await deferred(database, "test.compute", Queue.ANALYSIS, path=str(path), power=8)
+        await ended(database, number, "succeeded")
 
 
 async def test_a_manager_sees_the_jobs_of_the_tenant_alone(database: MigratedDatabase) -> None:

@@ -141,3 +141,21 @@ def served_by(progress: Progress) -> tuple[str, str]:
     """The decision and the agent of who serves, empty before there is one."""
     serving = progress.dialogue.serving
     return (serving.decision_id, serving.agent_id) if serving else ("", "")
+
+
+def ended(turn: Turn, state: TurnState, progress: Progress, read_back: str) -> Turn:
+    """The turn with what it came to."""
+    serving = progress.dialogue.serving
+    return replace(
+        turn,
+        state=state,
+        text=progress.text,
+        cart=progress.cart,
+        order=progress.order,
+        usage=progress.usage,
+        read_back=read_back,
+        decision_id=serving.decision_id if serving else "",
+        agent_id=serving.agent_id if serving else "",
+        citations=progress.citations,
+        recommendation_ids=tuple(one.recommendation_id for one in progress.recommendations),
+    )

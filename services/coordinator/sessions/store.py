@@ -30,6 +30,7 @@ from services.coordinator.sessions.rows import (
     cart_json,
     citations_json,
     dialogue_json,
+    ended,
     history_before,
     lost_turn_of,
     order_json,
@@ -270,7 +271,7 @@ class SessionStore:
         """As `TurnStore.settle`."""
         state = TurnState.FAILED if order is None else TurnState.FINISHED
         reached = replace(lost.checkpoint.progress, text=text, order=order, cart=Cart())
-        closed = _ended(lost.turn, state, reached, "")
+        closed = ended(lost.turn, state, reached, "")
         async with self._database.tenant(lease.owner.tenant_id) as connection:
             await self._fenced(connection, self._sql.fence_session, lease)
             await self._end_turn(connection, lease, closed)
@@ -285,7 +286,7 @@ class SessionStore:
 
     async def finish(self, lease: Lease, turn: Turn, progress: Progress, read_back: str) -> Turn:
         """As `TurnStore.finish`."""
-        finished = _ended(turn, TurnState.FINISHED, progress, read_back)
+        finished = ended(turn, TurnState.FINISHED, progress, read_back)
         events = self._events(lease, progress)
         async with self._database.connection() as connection:
             is_held: bool = await connection.fetchval(
@@ -434,24 +435,6 @@ class SessionStore:
 
 def _identity(lease: Lease) -> tuple[UUID, UUID, str]:
     return lease.owner.tenant_id, lease.session_id, lease.owner.principal_id
-
-
-def _ended(turn: Turn, state: TurnState, progress: Progress, read_back: str) -> Turn:
-    """The turn with what it came to."""
-    serving = progress.dialogue.serving
-    return replace(
-        turn,
-        state=state,
-        text=progress.text,
-        cart=progress.cart,
-        order=progress.order,
-        usage=progress.usage,
-        read_back=read_back,
-        decision_id=serving.decision_id if serving else "",
-        agent_id=serving.agent_id if serving else "",
-        citations=progress.citations,
-        recommendation_ids=tuple(one.recommendation_id for one in progress.recommendations),
-    )
 
 
 def _checkpoint_of(row: Row) -> Checkpoint | None:

@@ -11,9 +11,7 @@ SEARCHED = 200
 QUIET_PORTS = range(20_000, 32_000)
 
 
-def free_port(
-    preferred: int, taken: Collection[int] = (), among: range = QUIET_PORTS
-) -> int:
+def free_port(preferred: int, taken: Collection[int] = (), among: range = QUIET_PORTS) -> int:
     """The first port from `preferred` on that nobody listens on; 0 for any of `among`.
 
     Args:

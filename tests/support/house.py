@@ -1,15 +1,11 @@
 """A house as hypothesis runs it: carts, promotions, taxes and orders beside a simple model of them.
 
-The model knows integers, strings and dicts only, and none of the code it is compared with: prices
-are looked up in a list, discounts are found by trying, who may do what is written out once more.
+Every step is done by the code and by the model (`simple_house.py`), and compared.
 """
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from itertools import product
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -47,6 +43,7 @@ from services.orders.promotions.promotion import (
     Stacking,
 )
 from services.orders.promotions.redeeming import redeem
+from tests.support.simple_house import SIZES, Dish, Offer, nearest, taken_off, ways
 
 TENANT = UUID(int=7)
 NOON = datetime(2026, 7, 15, 12, 0, tzinfo=UTC)
@@ -54,33 +51,6 @@ WINDOW = timedelta(seconds=120)
 GUESTS = ("gst_1", "gst_2", "gst_3")
 CODE = "TREAT"
 RATES = (0, 700, 1900, 2000, 825)
-# What adds how much to the price of one.
-SIZES = {"small": -50, "usual": 0, "large": 75}
-
-
-@dataclass
-class Dish:
-    """A product, as the model knows it."""
-
-    product_id: str
-    category: str
-    price: int
-    rate: int
-
-
-@dataclass
-class Offer:
-    """A promotion, as the model knows it: `percent` or else `amount` off `of`, or off it all."""
-
-    promotion_id: str
-    percent: int
-    amount: int
-    of: str
-    code: str
-    stacking: str
-    minimum: int
-    uses: int
-    first_only: bool
 
 
 @dataclass
@@ -265,7 +235,7 @@ class House(RuleBasedStateMachine):
             and not (offer.uses and uses[offer.promotion_id] >= offer.uses)
         ]
         dishes = [dish for dish, _ in lines]
-        off = _taken_off(offers, dishes, units, numbers)
+        off = taken_off(offers, dishes, units, numbers)
         found = [(one.promotion_id, one.line_id, one.amount_minor) for one in order.discounts]
         by_id = {line.line_id: number for number, line in enumerate(order.lines)}
         assert [(name, by_id.get(line_id, -1), much) for name, line_id, much in found] == off
@@ -290,9 +260,9 @@ class House(RuleBasedStateMachine):
             rate, base = one.rate_basis_points, one.taxable_minor
             assert one.included != self.excluded
             if self.excluded:
-                assert one.tax_minor == _nearest(base * rate, 10_000)
+                assert one.tax_minor == nearest(base * rate, 10_000)
             else:
-                assert base == _nearest((base + one.tax_minor) * 10_000, 10_000 + rate)
+                assert base == nearest((base + one.tax_minor) * 10_000, 10_000 + rate)
         # What no line of taxes speaks of is taxed at nothing.
         untaxed = sum(
             line.total_minor
@@ -323,10 +293,10 @@ class House(RuleBasedStateMachine):
         late = self.seconds - booked.placed_at >= 120
         for actor in Actor:
             assert _offered(order, booked.status, actor, self.seconds) == set(
-                _ways(actor.value, booked.status, late)
+                ways(actor.value, booked.status, late)
             )
-        if ways := _ways(who.value, booked.status, late):
-            end = ways[way % len(ways)]
+        if ahead := ways(who.value, booked.status, late):
+            end = ahead[way % len(ahead)]
             assert puts_back(OrderState(booked.status), OrderState(end)) == (
                 end == "cancelled" and booked.status in ("placed", "accepted")
             )
@@ -356,86 +326,6 @@ def _offered(order: order_pb2.Order, status: str, actor: Actor, seconds: int) ->
         may = actor in who_may(start, end) and is_in_time(actor, end, ends, now)
         assert may == (end in offered)
     return {end.value for end in offered}
-
-
-def _ways(who: str, status: str, late: bool) -> list[str]:
-    """Where somebody may move an order, written out."""
-    if who == "guest":
-        return ["cancelled"] if status == "placed" and not late else []
-    ways = {
-        "placed": ["accepted", "cancelled"],
-        "accepted": ["preparing", "cancelled"],
-        "preparing": ["ready", "cancelled"],
-        "ready": ["completed"],
-    }.get(status, [])
-    if who in ("manager", "admin"):
-        ways += {
-            "ready": ["cancelled"],
-            "completed": ["refunded"],
-            "cancelled": ["refunded"],
-        }.get(status, [])
-    return ways
-
-
-def _taken_off(
-    offers: list[Offer], dishes: list[Dish], units: list[int], numbers: list[int]
-) -> list[tuple[str, int, int]]:
-    """What offers take off: (offer, line or −1 for the whole order, how much), as it is told."""
-    tries = [[offer for offer in offers if offer.stacking != "exclusive"]]
-    tries += [[offer] for offer in offers if offer.stacking == "exclusive"]
-    best: list[tuple[str, int, int]] = []
-    for some in tries:
-        found = _taken_off_by(some, dishes, units, numbers)
-        if sum(much for *_, much in found) > sum(much for *_, much in best):
-            best = found
-    return best
-
-
-def _taken_off_by(
-    offers: list[Offer], dishes: list[Dish], units: list[int], numbers: list[int]
-) -> list[tuple[str, int, int]]:
-    found: list[tuple[str, int, int]] = []
-    left = [unit * number for unit, number in zip(units, numbers, strict=True)]
-    piles = [offer for offer in offers if offer.stacking == "stacks"]
-    rivals = [offer for offer in offers if offer.stacking != "stacks"]
-    lines = range(len(dishes))
-
-    def off_line(n: int, offer: Offer) -> int:
-        is_for = offer.of in (dishes[n].product_id, dishes[n].category)
-        return _off(offer, left[n], numbers[n] * min(offer.amount, units[n])) if is_for else 0
-
-    def off_all(offer: Offer) -> int:
-        whole = sum(left) - sum(much for _, n, much in found if n < 0)
-        return 0 if offer.of else _off(offer, whole, offer.amount)
-
-    def take(n: int, offer: Offer, much: int) -> None:
-        found.append((offer.promotion_id, n, much))
-        if n >= 0:
-            left[n] -= much
-
-    for n in lines:
-        for offer in _best(rivals, partial(off_line, n)):
-            take(n, offer, off_line(n, offer))
-    for n, offer in product(lines, piles):
-        take(n, offer, off_line(n, offer))
-    for offer in (*_best(rivals, off_all), *piles):
-        take(-1, offer, off_all(offer))
-    return [one for one in found if one[2]]
-
-
-def _off(offer: Offer, left: int, amount: int) -> int:
-    return _nearest(left * offer.percent, 100) if offer.percent else min(left, amount)
-
-
-def _best(offers: list[Offer], off: Callable[[Offer], int]) -> list[Offer]:
-    """The one that takes off most, the first of equals."""
-    return sorted(offers, key=lambda offer: -off(offer))[:1]
-
-
-def _nearest(numerator: int, denominator: int) -> int:
-    """The whole number nearest to a quotient, the upper one of two."""
-    whole = numerator // denominator
-    return whole + (2 * (numerator - whole * denominator) >= denominator)
 
 
 def _sized(dishes: list[Dish], guest: Guest) -> list[tuple[Dish, str]]:

@@ -22,9 +22,8 @@ from services.orders.migrations import SCHEMA
 from services.orders.orders.service import OrderService
 from services.orders.orders.store import OrderStore
 from services.orders.promotions.convert import decode as decode_promotion
-from services.orders.promotions.customers import Customers
 from services.orders.promotions.service import PromotionService
-from services.orders.promotions.store import PromotionStore
+from services.orders.promotions.store import CustomerStore, PromotionStore
 from services.orders.quotes.service import QuoteService
 from services.orders.quotes.signing import QuoteSigner
 from services.orders.quotes.store import DELETE_EXPIRED as DELETE_EXPIRED_QUOTES
@@ -85,7 +84,7 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
         for redis in [resources.redis]
         if redis is not None
     ]
-    customers = Customers(database)
+    customers = CustomerStore(database)
     signer = QuoteSigner(
         [key or config.page_token_key for key in (config.quote_key, config.quote_key_before)]
     )

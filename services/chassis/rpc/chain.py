@@ -24,6 +24,7 @@ import grpc
 import protovalidate
 import structlog
 from google.protobuf import descriptor
+from google.protobuf.message import Message
 from maitred.identity.v1 import access_pb2
 
 from services.chassis.rpc.call import CURRENT, Call
@@ -247,9 +248,7 @@ _OUR_TROUBLE = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_
 
 def invalid_fields(violations: list[protovalidate.Violation]) -> Failure:
     """INVALID_ARGUMENT of what protovalidate found, a problem for each violation."""
-    problems = [
-        FieldProblem(field_path(violation), violation.proto.message) for violation in violations
-    ]
+    problems = [_problem(violation) for violation in violations]
     named = dict.fromkeys(problem.field for problem in problems if problem.field)
     return invalid(
         "INVALID_FIELD",
@@ -259,8 +258,16 @@ def invalid_fields(violations: list[protovalidate.Violation]) -> Failure:
     )
 
 
-def field_path(violation: protovalidate.Violation) -> str:
-    """Where a violation is, such as `products[3].name`; empty for all of the message."""
+def problems_of(message: Message) -> list[FieldProblem]:
+    """What protovalidate's rules find wrong with a message that came by no call."""
+    return [_problem(violation) for violation in protovalidate.collect_violations(message)]
+
+
+def _problem(violation: protovalidate.Violation) -> FieldProblem:
+    return FieldProblem(_path(violation), violation.proto.message)
+
+
+def _path(violation: protovalidate.Violation) -> str:
     path = ""
     for element in violation.proto.field.elements if violation.proto.field else ():
         path += f".{element.field_name}" if path else element.field_name

@@ -27,8 +27,7 @@ from services.orders.carts.pricing import price
 from services.orders.catalog.editions import Edition, PerEdition
 from services.orders.catalog.model import Catalog
 from services.orders.catalog.ports import CurrentCatalog
-from services.orders.promotions.customers import CustomerOf
-from services.orders.promotions.ports import CurrentPromotions
+from services.orders.promotions.ports import CurrentPromotions, CustomerOf
 from services.orders.promotions.redeeming import Redeemed, redeem
 
 Context = grpc.aio.ServicerContext[Any, Any]

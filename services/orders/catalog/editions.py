@@ -46,6 +46,14 @@ def by_state(edition: Edition) -> Hashable:
     return edition.state
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A catalog as it shall be stored, None to leave it, and the answer's bytes."""
+
+    document: bytes | None
+    answer: bytes
+
+
 class PerEdition(Generic[_Derived]):
     """What `derive` makes of an edition, kept for the newest edition of the last tenants asked.
 

@@ -25,10 +25,10 @@ from services.orders.catalog.convert import (
     stock_too_low,
     to_catalog,
 )
-from services.orders.catalog.editions import Edition, PerEdition, by_version
+from services.orders.catalog.editions import Change, Edition, PerEdition, by_version
 from services.orders.catalog.model import InvalidCatalog
 from services.orders.catalog.search import ProductIndex
-from services.orders.catalog.store import CatalogStore, Change, StockChange
+from services.orders.catalog.store import CatalogStore, StockChange
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

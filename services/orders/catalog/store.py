@@ -12,20 +12,12 @@ from services.chassis.data.cache import Cache, Versioned, pack, unpack
 from services.chassis.data.idempotency import Answer, IdempotencyKeys, Scope
 from services.chassis.data.outbox import OutboxNotifier
 from services.chassis.data.postgres import FAULTS, Connection, Database, Queries
-from services.orders.catalog.editions import Edition
+from services.orders.catalog.editions import Change, Edition
 from services.orders.catalog.model import Catalog
 from services.orders.catalog.serving import Served, Stock, serve
 from services.orders.newest import Newest
 
 _QUERIES = Queries.load(__package__)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A catalog as it shall be stored, None to leave it, and the answer's bytes."""
-
-    document: bytes | None
-    answer: bytes
 
 
 @dataclass(frozen=True, slots=True)

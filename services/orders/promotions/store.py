@@ -10,6 +10,7 @@ from services.chassis.data.idempotency import Answer, IdempotencyKeys, Scope
 from services.chassis.data.outbox import OutboxNotifier
 from services.chassis.data.postgres import FAULTS, Connection, Database, Queries
 from services.orders.newest import Newest
+from services.orders.promotions.customer import Customer
 from services.orders.promotions.offers import Change, Offers, offers_of
 from services.orders.promotions.promotion import Promotion
 
@@ -99,3 +100,22 @@ class PromotionStore:
         if version == known:
             return Versioned(known, None)
         return Versioned(version, pack(row["documents"] if row else ()))
+
+
+class CustomerStore:
+    """Reads what customers have ordered, if any promotion asks for it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(
+        self, tenant_id: UUID, principal_id: str, promotions: Sequence[Promotion]
+    ) -> Customer:
+        """As `ports.CustomerOf`."""
+        limited = [promotion.id for promotion in promotions if promotion.is_limited]
+        if not limited:
+            return Customer()
+        async with self._database.tenant(tenant_id) as connection:
+            orders = await connection.fetchval(_QUERIES.count_orders, tenant_id, principal_id)
+            rows = await connection.fetch(_QUERIES.count_uses, tenant_id, principal_id, limited)
+        return Customer(orders, {row["promotion_id"]: row["uses"] for row in rows})

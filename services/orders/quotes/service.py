@@ -23,8 +23,7 @@ from services.orders.catalog.editions import Edition
 from services.orders.catalog.ports import CurrentCatalog, StockOf
 from services.orders.convert import visible_to
 from services.orders.promotions.customer import Customer
-from services.orders.promotions.customers import CustomerOf
-from services.orders.promotions.ports import CurrentPromotions
+from services.orders.promotions.ports import CurrentPromotions, CustomerOf
 from services.orders.promotions.promotion import Promotion
 from services.orders.promotions.redeeming import redeem
 from services.orders.quotes.convert import (

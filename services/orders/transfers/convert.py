@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import protovalidate
 from google.protobuf import json_format
 from maitred.orders.v1 import catalog_pb2, catalog_transfer_pb2
 
 from services.chassis.data.ids import to_id
-from services.chassis.rpc.chain import field_path
+from services.chassis.rpc.chain import problems_of
 from services.chassis.rpc.errors import Failure, not_found
 from services.orders.catalog.convert import to_catalog
 from services.orders.catalog.model import InvalidCatalog
@@ -219,26 +218,21 @@ def _product(row: Row, before: catalog_pb2.Product | None) -> catalog_pb2.Produc
 def _product_problems(product: catalog_pb2.Product, row: Row) -> Iterable[Problem]:
     if "price_minor" not in row.values and not product.price_minor:
         yield Problem("There is no price.", row.line, "price_minor")
-    for field, described in _violations(product):
-        yield Problem(f"{described}.", row.line, field.partition("[")[0])
+    for problem in problems_of(product):
+        yield Problem(f"{problem.description}.", row.line, problem.field.partition("[")[0])
 
 
 def _check(catalog: catalog_pb2.Catalog) -> None:
     for product in catalog.products:
         for field in _OUTPUT_ONLY:
             product.ClearField(field)  # type: ignore[arg-type]  # fields' names
-    problems = [Problem(f"{field}: {described}.") for field, described in _violations(catalog)]
+    problems = [Problem(f"{one.field}: {one.description}.") for one in problems_of(catalog)]
     if problems:
         raise Unreadable(*problems)
     try:
         to_catalog(catalog)
     except InvalidCatalog as contradiction:
         raise Unreadable(*(Problem(f"{one}.") for one in contradiction.problems)) from None
-
-
-def _violations(message: catalog_pb2.Catalog | catalog_pb2.Product) -> Iterable[tuple[str, str]]:
-    for violation in protovalidate.collect_violations(message):
-        yield field_path(violation), violation.proto.message
 
 
 def _counts(before: catalog_pb2.Catalog, after: catalog_pb2.Catalog) -> Counts:

@@ -10,8 +10,8 @@ from services.chassis.run.lifecycle import Resources
 from services.orders.catalog.convert import decode
 from services.orders.catalog.store import CatalogStore
 from services.orders.config import OrdersConfig
+from services.orders.transfers.jobs import Transferring
 from services.orders.transfers.store import JOB, TransferStore
-from services.orders.transfers.transferring import Transferring
 
 
 def build_jobs(config: OrdersConfig, resources: Resources) -> JobSet:
@@ -38,5 +38,7 @@ def build_jobs(config: OrdersConfig, resources: Resources) -> JobSet:
         decode,
         resources.clock,
     )
-    transferring = Transferring(TransferStore(database), catalogs, resources.clock)
+    transferring = Transferring(
+        TransferStore(database), catalogs.current, catalogs.change, resources.clock
+    )
     return JobSet((Job(JOB, Queue.INGESTION, transferring.run),))

@@ -3,14 +3,26 @@
 import struct
 from collections.abc import Callable
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
-from services.chassis.data.idempotency import Scope
+from services.chassis.data.idempotency import Answer, Scope
 from services.chassis.data.jobs import JobContext
-from services.orders.catalog.store import CatalogStore, Change
+from services.orders.catalog.editions import Change
+from services.orders.catalog.ports import CurrentCatalog
 from services.orders.transfers.convert import Content, read_content, write_content
 from services.orders.transfers.store import TransferStore
 from services.orders.transfers.transfer import Counts, Transfer, Unreadable
+
+
+class ChangeCatalog(Protocol):
+    """Changes a catalog, as `CatalogStore.change`."""
+
+    async def __call__(
+        self, scope: Scope, request: bytes, decide: Callable[[bytes], Change]
+    ) -> Answer:
+        """Once for the scope's key; raises what `decide` raises."""
+        ...
 
 
 class _Overtaken(Exception):
@@ -29,10 +41,15 @@ class Transferring:
     """
 
     def __init__(
-        self, store: TransferStore, catalogs: CatalogStore, clock: Callable[[], datetime]
+        self,
+        store: TransferStore,
+        catalog: CurrentCatalog,
+        change: ChangeCatalog,
+        clock: Callable[[], datetime],
     ) -> None:
         self._store = store
-        self._catalogs = catalogs
+        self._catalog = catalog
+        self._change_catalog = change
         self._clock = clock
 
     async def run(self, job: JobContext) -> None:
@@ -50,7 +67,7 @@ class Transferring:
     async def _take_in(self, job: JobContext, transfer: Transfer) -> None:
         tenant_id, transfer_id = job.tenant_id, transfer.transfer_id
         text = await self._store.content(tenant_id, transfer_id)
-        current = (await self._catalogs.current(tenant_id)).document
+        current = (await self._catalog(tenant_id)).document
         while True:
             try:
                 content: Content = await job.compute(
@@ -88,10 +105,10 @@ class Transferring:
 
         scope = Scope(tenant_id, transfer.asked_by, "ImportCatalog.job", transfer.transfer_id.hex)
         # A run before this one may have changed the catalog, and died: its answer counts.
-        return _unpacked((await self._catalogs.change(scope, b"", decide)).body)
+        return _unpacked((await self._change_catalog(scope, b"", decide)).body)
 
     async def _give_out(self, job: JobContext, transfer: Transfer) -> None:
-        edition = await self._catalogs.current(job.tenant_id)
+        edition = await self._catalog(job.tenant_id)
         text = await job.compute(write_content, transfer.format, edition.document)
         products = len(edition.catalog.products)
         await self._store.finish_export(

@@ -265,8 +265,7 @@ class _Feed:
     async def _write(self, item: StreamEvent | Reset) -> None:
         seq = self.position = item.cursor.seq
         is_back = isinstance(item, Reset) and item.is_back
-        frames: dict[str, bytes] = {}
-        written: defaultdict[str, int] = defaultdict(int)
+        frames: dict[str, _Frame] = {}
         for number, viewer in enumerate(self._receivers(item), start=1):
             # Others are served between writes, and may have left.
             if viewer.is_live and (is_back or viewer.seen is None or viewer.seen < seq):
@@ -274,10 +273,20 @@ class _Feed:
                 if viewer.types is None or viewer.wants(item):
                     frame = frames.get(viewer.key)
                     if frame is None:
-                        frame = frames[viewer.key] = viewer.form.item(item)
-                    viewer.connection.write(frame)
-                    written[viewer.connection.kind] += 1
+                        frame = _Frame(viewer.form.item(item), viewer.connection.kind)
+                        frames[viewer.key] = frame
+                    frame.written += 1
+                    viewer.connection.write(frame.data)
             if number % WRITES_IN_A_ROW == 0:
                 await asyncio.sleep(0)
-        for kind, count in written.items():
-            self._count(kind, item, count)
+        for frame in frames.values():
+            self._count(frame.kind, item, frame.written)
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An item in one form, and how often it was written."""
+
+    data: bytes
+    kind: str
+    written: int = 0

@@ -13,9 +13,9 @@ _SAID = (
     " `pong`; it hears `hello`, `subscribed`, `event` {cursor, event}, `reset` {cursor},"
     " `unsubscribed`, `message`, `pong`, `ping` and `error`, whose `error` is a Problem. It shows"
     " who it is by `ticket`, `Authorization`, a cookie from our own pages, or by `auth` as its"
-    " first message within 5 s. Closed with 4401 when the credential ends, 4403 for what is forbidden,"
-    " 1013 on overload and to slow readers, 1012 with the position when the gateway drains. A guest"
-    " sees their own events, others the tenant's."
+    " first message within 5 s. Closed with 4401 when the credential ends, 4403 for what is"
+    " forbidden, 1013 on overload and to slow readers, 1012 with the position when the gateway"
+    " drains. A guest sees their own events, others the tenant's."
 )
 
 

@@ -12,7 +12,8 @@ an event either finds its aggregate free, after all before it, or lines up behin
 or a network's weakness raises is no poison: the transaction is tried again for as long as it takes.
 
 A new consumer begins where the stream does. Events that were trimmed before they were read are
-counted as missed and left.
+counted as missed and left. Events that mean nothing here are passed over by the streams' numbers
+alone; that position is written now and then, and reading some of them twice does no harm.
 """
 
 import asyncio
@@ -21,7 +22,6 @@ import random
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -30,6 +30,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
+from services.chassis.data.choosing import Choice, Concerned
 from services.chassis.data.consumer_metrics import ConsumerMetrics
 from services.chassis.data.effects import Effect, described, poison
 from services.chassis.data.leases import RENEW_EVERY_S
@@ -39,9 +40,9 @@ from services.chassis.data.postgres import FAULTS, Connection, Database
 from services.chassis.data.retries import Retries
 from services.chassis.data.streams import (
     StreamEvent,
-    decode,
     heal_counts,
     restored_ends,
+    seq_of,
     stream_key,
 )
 
@@ -51,8 +52,9 @@ _BATCH = 500
 _MOST_IN_TRANSACTION = 100
 _TRANSACTIONS_AT_ONCE = 4
 _BLOCK_S = 1.0
-# Events come one by one; those of this long share a transaction.
-_GATHER_S = 0.05
+# Events come one by one; those of this long share a read, and those of a tenant a transaction.
+_GATHER_S = 0.25
+_SAVE_EVERY_S = 1.0
 _RETRY_S = 0.25
 
 _log = structlog.get_logger(__name__)
@@ -70,6 +72,8 @@ class Consumer:
         redis: where the streams are; may come and go.
         clock: for when letters were set aside and tried.
         metrics: counts.
+        concerned: asked before events are taken in, to pass over those of tenants it leaves out;
+            None if the effect is to decide of each.
         look_every_s: seconds between comparisons of positions with the ends of streams.
         retry_look_every_s: seconds between looks for letters that are due.
         chance: numbers from 0 to 1, for the jitter of retries.
@@ -86,12 +90,13 @@ class Consumer:
         redis: "redis.asyncio.Redis",
         clock: Callable[[], datetime],
         metrics: ConsumerMetrics,
+        concerned: Concerned | None = None,
         look_every_s: float = 2.0,
         retry_look_every_s: float = 1.0,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._name = name
-        self._types = types
+        self._choice = Choice(types, concerned)
         self._effect = effect
         self._database = database
         # The stubs type answers for every protocol and decoding at once.
@@ -195,7 +200,7 @@ class Consumer:
 
     async def _read(self) -> None:
         clock = asyncio.get_running_loop().time
-        looked = clock()
+        looked = saved = clock()
         while True:
             await self._has_some.wait()
             try:
@@ -203,7 +208,9 @@ class Consumer:
                 if clock() >= looked + self._look_every_s:
                     await self._look()
                     looked = clock()
-                await asyncio.sleep(_GATHER_S)
+                if clock() >= saved + _SAVE_EVERY_S:
+                    await self._save()
+                    saved = clock()
             except (RedisError, *FAULTS) as error:
                 _log.warning("consumer.waits", consumer=self._name, error=type(error).__name__)
                 is_well = False
@@ -212,39 +219,46 @@ class Consumer:
 
     async def _read_once(self) -> bool:
         """Takes in what the streams have after our positions; whether all of it went well."""
-        keys = {stream_key(partition).encode(): partition for partition in self._held}
-        after = {key: f"{self._held[partition].seq}-0" for key, partition in keys.items()}
+        held = {
+            stream_key(partition).encode(): (partition, at) for partition, at in self._held.items()
+        }
+        after = {key: f"{at.read}-0" for key, (_, at) in held.items()}
         block_ms = int(min(_BLOCK_S, self._look_every_s) * 1000)
         answer = await self._client.xread(after, count=_BATCH, block=block_ms)
+        wanted = await self._choice.of({held[key][0]: entries for key, entries in answer})
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(
-                    self._take_in(
-                        keys[key],
-                        [decode(keys[key], entry_id, fields) for entry_id, fields in entries],
-                    )
-                )
-                for key, entries in answer
-            ]
-        return all(task.result() for task in tasks)
+            tasks = []
+            for key, entries in answer:
+                partition, at = held[key]
+                ends = seq_of(entries[0][0]), seq_of(entries[-1][0])
+                taking = self._take_in(partition, at.epoch, ends, wanted[partition])
+                tasks.append(group.create_task(taking))
+        is_well = all(task.result() for task in tasks)
+        if answer and is_well and all(len(entries) < _BATCH for _, entries in answer):
+            await asyncio.sleep(_GATHER_S)
+        return is_well
 
-    async def _take_in(self, partition: int, events: Sequence[StreamEvent]) -> bool:
-        """Takes in what follows in a partition; whether nothing got in the way."""
-        wanted = [event for event in events if event.type in self._types]
-        epoch = self.holds(partition)
-        if epoch is None:
+    async def _take_in(
+        self, partition: int, epoch: int, ends: tuple[int, int], wanted: Sequence[StreamEvent]
+    ) -> bool:
+        """Takes in what was read of a partition, from the first number to the last.
+
+        Returns:
+            Whether nothing got in the way.
+        """
+        if self.holds(partition) != epoch:
             return True
         try:
             async with self._slots:
-                self._count_gap(partition, events[0].cursor.seq)
+                self._count_gap(partition, ends[0])
                 for _, group in groupby(wanted, key=lambda event: event.tenant_id):
                     of_tenant = [*group]
                     for start in range(0, len(of_tenant), _MOST_IN_TRANSACTION):
                         run = of_tenant[start : start + _MOST_IN_TRANSACTION]
                         await self._commit(partition, run)
                 held = self._held.get(partition)
-                if held and held.seq < events[-1].cursor.seq:
-                    await self._skip(partition, held, events[-1].cursor.seq)
+                if held and held.epoch == epoch:
+                    self._held[partition] = held.having_read(ends[1])
         except LeaseLost:
             self._lost(partition, epoch)
         except FAULTS as error:
@@ -257,8 +271,8 @@ class Consumer:
     def _count_gap(self, partition: int, first: int) -> None:
         held = self._held.get(partition)
         # One that is new misses nothing.
-        if held and 0 < held.seq < first - 1:
-            self._missed(partition, first - 1 - held.seq)
+        if held and 0 < held.read < first - 1:
+            self._missed(partition, first - 1 - held.read)
 
     def _missed(self, partition: int, count: int) -> None:
         _log.error("consumer.events_missed", consumer=self._name, partition=partition, count=count)
@@ -276,12 +290,12 @@ class Consumer:
             raise LeaseLost
         letters: list[DeadLetter] = []
         async with self._database.tenant(run[0].tenant_id) as connection:
-            held = replace(held, seq=await self._offsets.check(connection, partition, held.epoch))
+            held = held.at(await self._offsets.check(connection, partition, held.epoch))
             fresh = [event for event in run if event.cursor.seq > held.seq]
             if fresh:
                 letters = await self._apply(connection, fresh)
                 await self._offsets.advance(connection, partition, held, fresh[-1].cursor.seq)
-                held = replace(held, seq=fresh[-1].cursor.seq)
+                held = held.at(fresh[-1].cursor.seq)
         self._moved(partition, held)
         self._count(fresh, letters)
 
@@ -339,24 +353,24 @@ class Consumer:
             held = self._held.get(partition)
             if held is None:
                 continue
-            self._metrics.lag.labels(self._name, str(partition)).set(max(0, end - held.seq))
-            if held.seq < end:
+            self._metrics.lag.labels(self._name, str(partition)).set(max(0, end - held.read))
+            if held.read < end:
                 await self._pass_over(partition, held, end)
-            if held.seq <= end:
+            if held.read <= end:
                 self._doubts.pop(partition, None)
             elif self._is_past(partition, heals.get(partition, 0)):
                 _log.error(
                     "consumer.log_began_anew", consumer=self._name, partition=partition, end=end
                 )
-                await self._skip(partition, held, end)
+                await self._skip({partition: held}, {partition: end})
 
     async def _pass_over(self, partition: int, held: Held, end: int) -> None:
         """Moves on to a stream's end if all before it was trimmed."""
-        after = f"({held.seq}-0"
+        after = f"({held.read}-0"
         if not await self._client.xrange(stream_key(partition), after, "+", count=1):
-            if held.seq:
-                self._missed(partition, end - held.seq)
-            await self._skip(partition, held, end)
+            if held.read:
+                self._missed(partition, end - held.read)
+            await self._skip({partition: held}, {partition: end})
 
     def _is_past(self, partition: int, heals: int) -> bool:
         """Whether a position past a stream's end is one of a log that is no more.
@@ -369,10 +383,16 @@ class Consumer:
             self._doubts[partition] = heals
         return heals >= doubted + 2
 
-    async def _skip(self, partition: int, held: Held, seq: int) -> None:
-        try:
-            await self._offsets.skip(partition, held, seq)
-        except LeaseLost:
-            self._lost(partition, held.epoch)
-        else:
-            self._moved(partition, replace(held, seq=seq))
+    async def _save(self) -> None:
+        """Writes how far was read where that is more than has had an effect."""
+        behind = {partition: held for partition, held in self._held.items() if held.seq < held.read}
+        if behind:
+            await self._skip(behind, {partition: held.read for partition, held in behind.items()})
+
+    async def _skip(self, held: Mapping[int, Held], seqs: Mapping[int, int]) -> None:
+        moved = await self._offsets.skip(held, seqs)
+        for partition, before in held.items():
+            if partition in moved:
+                self._moved(partition, Held(before.epoch, seqs[partition]))
+            else:
+                self._lost(partition, before.epoch)

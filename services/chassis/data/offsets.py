@@ -5,7 +5,7 @@ than a number and who counts. So it has no tenant and no policy.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.chassis.data.leases import TERM_S
 from services.chassis.data.outbox import PARTITIONS
@@ -18,10 +18,28 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A partition that is ours: under which epoch, and the number of the last event taken in."""
+    """A partition that is ours, and how far it has come.
+
+    Attributes:
+        epoch: under which it is ours.
+        seq: the number of the last event taken in, as it was written.
+        read: the number of the last one read; those after `seq` meant nothing.
+    """
 
     epoch: int
     seq: int
+    read: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "read", max(self.read, self.seq))
+
+    def at(self, seq: int) -> "Held":
+        """With another number written."""
+        return replace(self, seq=seq)
+
+    def having_read(self, seq: int) -> "Held":
+        """Read as far as `seq`, if it was not."""
+        return replace(self, read=max(seq, self.read))
 
 
 def consumer_tables(schema: str) -> str:
@@ -84,6 +102,14 @@ class Offsets:
             f" FROM {partitions}"
             " WHERE consumer = $1 AND partition = $2 AND epoch = $3 FOR KEY SHARE"
         )
+        self._skip = (
+            f"UPDATE {partitions} AS p SET seq = held.to_seq"  # noqa: S608
+            " FROM unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])"
+            " AS held (partition, epoch, from_seq, to_seq)"
+            " WHERE p.consumer = $1 AND p.partition = held.partition AND p.epoch = held.epoch"
+            " AND p.seq = held.from_seq"
+            " RETURNING p.partition"
+        )
         self._advance = (
             f"UPDATE {partitions} SET seq = $5"  # noqa: S608
             " WHERE consumer = $1 AND partition = $2 AND epoch = $3 AND seq = $4"
@@ -138,7 +164,19 @@ class Offsets:
         if tag != "UPDATE 1":
             raise LeaseLost
 
-    async def skip(self, partition: int, held: Held, seq: int) -> None:
-        """As `advance`, where no effect goes with it."""
+    async def skip(self, held: Mapping[int, Held], seqs: Mapping[int, int]) -> set[int]:
+        """Moves positions from where they are held to `seqs`, where no effect goes with it.
+
+        Returns:
+            The partitions that were ours, and there.
+        """
         async with self._database.connection() as connection:
-            await self.advance(connection, partition, held, seq)
+            rows = await connection.fetch(
+                self._skip,
+                self._consumer,
+                [*held],
+                [one.epoch for one in held.values()],
+                [one.seq for one in held.values()],
+                [seqs[partition] for partition in held],
+            )
+        return {row["partition"] for row in rows}

@@ -13,7 +13,7 @@ this one), and a `Reset` leads back to the end.
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,9 @@ RESTORED = "maitred:events:restored"
 _HEALED = "maitred:events:healed"
 _BATCH = 500
 _RETRY_S = 0.25
+
+Entries = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
+"""Entries of a stream as Redis gives them: each an id and its fields."""
 
 _log = structlog.get_logger(__name__)
 
@@ -353,14 +356,19 @@ async def last_seqs(client: Any, partitions: Iterable[int]) -> dict[int, int]:
         elif isinstance(info, Exception):
             raise info
         else:
-            found[partition] = int(bytes(info["last-generated-id"]).partition(b"-")[0])
+            found[partition] = seq_of(info["last-generated-id"])
     return found
+
+
+def seq_of(entry_id: bytes) -> int:
+    """The number of an event, of its entry's id."""
+    return int(entry_id.partition(b"-")[0])
 
 
 def decode(partition: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> StreamEvent:
     """A stream entry as an event."""
     return StreamEvent(
-        cursor=Cursor(partition, int(entry_id.partition(b"-")[0])),
+        cursor=Cursor(partition, seq_of(entry_id)),
         tenant_id=UUID(hex=fields[b"t"].decode()),
         principal_id=fields[b"p"].decode(),
         type=fields[b"y"].decode(),

@@ -73,6 +73,11 @@ WHERE tenant_id = $1 AND webhook_id = $2;
 DELETE FROM orders.webhook_deliveries
 WHERE tenant_id = $1 AND webhook_id = $2 AND status IN ('waiting', 'sending');
 
+-- name: find_tenants
+-- Those of these tenants that have an enabled endpoint.
+SELECT tenant_id
+FROM orders.find_webhook_tenants_v1($1);
+
 -- name: list_subscriptions
 -- The enabled endpoints of the tenant and what they want.
 SELECT webhook_id, event_types

@@ -99,6 +99,12 @@ class WebhookStore:
         await connection.execute(_QUERIES.delete_pending, tenant_id, webhook_id)
         return bool(tag == "DELETE 1")
 
+    async def tenants(self, tenant_ids: Collection[UUID]) -> set[UUID]:
+        """Those of these tenants that have an enabled endpoint, past row-level security."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_QUERIES.find_tenants, list(tenant_ids))
+        return {row["tenant_id"] for row in rows}
+
     async def subscriptions(
         self, connection: Connection, tenant_id: UUID
     ) -> Sequence[tuple[UUID, tuple[str, ...]]]:

@@ -80,6 +80,7 @@ def build(
             redis=resources.redis,
             clock=resources.clock,
             metrics=resources.telemetry.consumers,
+            concerned=store.tenants,
             chance=resources.random.random,
         )
         loops.append(Loop("dispatch webhooks", consumer.run))

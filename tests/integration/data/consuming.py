@@ -11,6 +11,7 @@ from uuid import UUID
 import redis.asyncio
 from prometheus_client import CollectorRegistry, Counter
 
+from services.chassis.data.choosing import Concerned
 from services.chassis.data.consumer import Consumer, Effect, consumer_tables
 from services.chassis.data.consumer_metrics import ConsumerMetrics
 from services.chassis.data.outbox import PARTITIONS
@@ -107,6 +108,7 @@ class Bench:
         *,
         database: Database | None = None,
         client: "redis.asyncio.Redis | None" = None,
+        concerned: Concerned | None = None,
     ) -> Consumer:
         return Consumer(
             name="counter",
@@ -117,6 +119,7 @@ class Bench:
             redis=client or self.client,
             clock=self.clock,
             metrics=self._metrics,
+            concerned=concerned,
             look_every_s=0.05,
             retry_look_every_s=0.02,
             chance=lambda: 0.5,

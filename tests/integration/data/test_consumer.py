@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -55,6 +56,27 @@ async def test_what_it_does_not_want_is_passed_over(bench: Bench) -> None:
     async with bench.consuming():
         await bench.until_at(2)
     assert await bench.effects() == [1]
+
+
+async def test_tenants_that_are_no_concern_are_passed_over(bench: Bench) -> None:
+    asked: list[set[UUID]] = []
+
+    async def concerned(tenants: Collection[UUID]) -> Collection[UUID]:
+        asked.append({*tenants})
+        if len(asked) == 1:
+            raise ConnectionResetError("reset")
+        return {TENANT}
+
+    tenants = [TENANT, NEIGHBOUR, TENANT, NEIGHBOUR]
+    await bench.publish(*(event(seq, tenant=one) for seq, one in enumerate(tenants, 1)))
+    await bench.publish(event(5, kind="maitred.trust.v1"))
+    async with bench.consuming(concerned=concerned):
+        await bench.until_at(5)
+        await bench.publish(event(6, tenant=NEIGHBOUR), event(7))
+        await bench.until_at(7)
+    assert await bench.effects() == [1, 3, 7]
+    assert asked[:2] == [{TENANT, NEIGHBOUR}] * 2
+    assert bench.counted("maitred_consumer_events_missed_total") == 0
 
 
 async def test_a_consumer_goes_on_where_the_last_one_stopped(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """maitred.orders.v1.WebhookService."""
 
+import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -32,7 +33,7 @@ from services.orders.webhooks.convert import (
 from services.orders.webhooks.delivery import Delivery, DeliveryStatus
 from services.orders.webhooks.events import TEST, test_event
 from services.orders.webhooks.queueing import DeliveryQueue
-from services.orders.webhooks.sealing import Seals
+from services.orders.webhooks.sealing import SealBroken, Seals
 from services.orders.webhooks.sending import Sender
 from services.orders.webhooks.settling import Policy, disabled, enabled, retried
 from services.orders.webhooks.signing import SECRET_BYTES, shown
@@ -111,13 +112,12 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
             if not await self._store.add(connection, tenant_id, webhook, self._limits.endpoints):
                 raise limit_reached(self._limits.endpoints)
             return webhook_service_pb2.CreateWebhookResponse(
-                webhook=self._shown(webhook)
+                webhook=self._shown(webhook), secret=_kept(webhook)
             ).SerializeToString()
 
         answer = await self._once(context, "CreateWebhook", request, work)
         response = webhook_service_pb2.CreateWebhookResponse.FromString(answer.body)
-        # Never stored: who has the answer of a key has not asked for it first.
-        response.secret = "" if answer.replayed else shown(secret)
+        response.secret = self._told(response.webhook.webhook_id, response.secret)
         return response
 
     async def ListWebhooks(
@@ -165,11 +165,10 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
     async def DeleteWebhook(
         self, request: webhook_service_pb2.DeleteWebhookRequest, context: Context
     ) -> webhook_service_pb2.DeleteWebhookResponse:
+        tenant_id = current().principal.tenant_id
+
         async def work(connection: Connection) -> bytes:
-            tenant_id, webhook_id = (
-                current().principal.tenant_id,
-                from_id("whk", request.webhook_id),
-            )
+            webhook_id = from_id("whk", request.webhook_id)
             if not await self._store.delete(connection, tenant_id, webhook_id):
                 raise webhook_not_found(request.webhook_id)
             return webhook_service_pb2.DeleteWebhookResponse().SerializeToString()
@@ -197,12 +196,12 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
             webhook = replace(webhook, secrets=secrets, update_time=now)
             await self._store.save_secrets(connection, tenant_id, webhook)
             return webhook_service_pb2.RotateWebhookSecretResponse(
-                webhook=self._shown(webhook)
+                webhook=self._shown(webhook), secret=_kept(webhook)
             ).SerializeToString()
 
         answer = await self._once(context, "RotateWebhookSecret", request, work)
         response = webhook_service_pb2.RotateWebhookSecretResponse.FromString(answer.body)
-        response.secret = "" if answer.replayed else shown(secret)
+        response.secret = self._told(request.webhook_id, response.secret)
         return response
 
     async def EnableWebhook(
@@ -386,3 +385,19 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
 
     def _shown(self, webhook: Webhook) -> webhook_pb2.Webhook:
         return from_webhook(webhook, self._policy.thresholds, self._clock())
+
+    def _told(self, webhook_id: str, kept: str) -> str:
+        """A new secret as its owner is told it; empty if no key at hand opens it any more."""
+        owner = current().principal.tenant_id.bytes + from_id("whk", webhook_id).bytes
+        try:
+            return shown(self._seals.open(base64.b64decode(kept), owner))
+        except SealBroken:
+            return ""
+
+
+def _kept(webhook: Webhook) -> str:
+    """A new secret as the answer of a key keeps it, sealed.
+
+    Whoever lost the answer has to get it again: another rotation would end what the receiver has.
+    """
+    return base64.b64encode(webhook.secrets.current).decode()

@@ -12,7 +12,9 @@ from services.orders.catalog.editions import Change
 from services.orders.catalog.ports import CurrentCatalog
 from services.orders.transfers.convert import Content, read_content, write_content
 from services.orders.transfers.store import TransferStore
-from services.orders.transfers.transfer import Counts, Transfer, Unreadable
+from services.orders.transfers.transfer import Counts, Problem, Transfer, Unreadable
+
+_OUR_FAULT = Problem("It failed on our side; see whether it was done before you ask again.")
 
 
 class ChangeCatalog(Protocol):
@@ -37,7 +39,8 @@ class Transferring:
     """Takes catalogs in and gives them out, in a process of its own where that takes long.
 
     A job that runs again finds its transfer where it was left: the catalog is replaced once for
-    the transfer's id, and an end once written stays.
+    the transfer's id, and an end once written stays. The last of `attempts` is an end as well: who
+    waits for the transfer waits for nothing more.
     """
 
     def __init__(
@@ -46,11 +49,13 @@ class Transferring:
         catalog: CurrentCatalog,
         change: ChangeCatalog,
         clock: Callable[[], datetime],
+        attempts: int,
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._change_catalog = change
         self._clock = clock
+        self._attempts = attempts
 
     async def run(self, job: JobContext) -> None:
         """The transfer that `transfer_id` of the job's arguments names."""
@@ -59,10 +64,12 @@ class Transferring:
         if transfer is None or transfer.end_time is not None:
             return
         await self._store.tell(job.tenant_id, transfer_id, 0, 0)
-        if transfer.is_import:
-            await self._take_in(job, transfer)
-        else:
-            await self._give_out(job, transfer)
+        try:
+            await (self._take_in if transfer.is_import else self._give_out)(job, transfer)
+        except Exception:
+            if job.attempt >= self._attempts:
+                await self._store.fail(job.tenant_id, transfer_id, [_OUR_FAULT], self._clock())
+            raise
 
     async def _take_in(self, job: JobContext, transfer: Transfer) -> None:
         tenant_id, transfer_id = job.tenant_id, transfer.transfer_id

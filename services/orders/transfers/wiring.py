@@ -4,7 +4,7 @@ import time
 
 from services.chassis.data.cache import Cache, CacheServer
 from services.chassis.data.idempotency import IdempotencyKeys
-from services.chassis.data.jobs import Job, JobSet, Queue
+from services.chassis.data.jobs import Job, JobSet, Queue, Retry
 from services.chassis.data.outbox import OutboxNotifier
 from services.chassis.run.lifecycle import Resources
 from services.orders.catalog.convert import decode
@@ -38,7 +38,12 @@ def build_jobs(config: OrdersConfig, resources: Resources) -> JobSet:
         decode,
         resources.clock,
     )
+    retry = Retry()
     transferring = Transferring(
-        TransferStore(database), catalogs.current, catalogs.change, resources.clock
+        TransferStore(database),
+        catalogs.current,
+        catalogs.change,
+        resources.clock,
+        retry.attempts,
     )
-    return JobSet((Job(JOB, Queue.INGESTION, transferring.run),))
+    return JobSet((Job(JOB, Queue.INGESTION, transferring.run, retry),))

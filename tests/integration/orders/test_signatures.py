@@ -98,3 +98,20 @@ async def test_a_key_may_be_changed_while_quotes_are_open(database: MigratedData
     async with serving(url, quote_key="second", quote_key_before="another") as client:
         refused = await failure(client.place(owner, quotes[2].quote_id))
     assert refused.reason == "QUOTE_SIGNATURE_INVALID"
+
+
+async def test_what_was_ordered_is_answered_when_the_key_that_signed_is_gone(
+    database: MigratedDatabase,
+) -> None:
+    url = database.service_url("orders")
+    async with serving(url, quote_key="first") as client:
+        owner = guest(await client.open_tenant())
+        quote = await client.quote(owner)
+        order, _ = await client.place(owner, quote.quote_id)
+    async with serving(url, quote_key="second", quote_key_before="another") as client:
+        client.clock.advance(hours=1)
+        again, is_replayed = await client.place(
+            owner, quote.quote_id, quote_signature=quote.signature
+        )
+    assert is_replayed
+    assert again == order

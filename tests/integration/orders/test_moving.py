@@ -249,3 +249,12 @@ async def test_a_refused_move_leaves_its_key_free(
     await failure(client.move(staff, order.order_id, READY, request_id="k"))
     moved = await client.move(staff, order.order_id, ACCEPTED, request_id="k")
     assert moved.status == ACCEPTED
+
+
+async def test_a_reason_that_no_text_can_be_is_the_callers_mistake(
+    client: OrdersClient, tenant_id: UUID, staff: Principal
+) -> None:
+    order = await client.order(guest(tenant_id))
+    refused = await failure(client.move(staff, order.order_id, CANCELLED, reason="a\0b"))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+    assert (await client.get(staff, order.order_id)).status == order.status

@@ -89,6 +89,15 @@ def test_a_lost_dependency_is_unavailable_and_its_address_stays_here(
 
 
 @pytest.mark.parametrize(
+    "error", [asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError]
+)
+def test_a_character_no_text_can_have_is_the_callers(error: type[Exception]) -> None:
+    failure = failure_of(error("invalid byte sequence: secret"), "req_1")
+    assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+    assert "secret" not in str(errors.to_status(failure))
+
+
+@pytest.mark.parametrize(
     "error",
     [
         ValueError("token=secret"),

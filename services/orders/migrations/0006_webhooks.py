@@ -56,8 +56,9 @@ CREATE INDEX webhook_deliveries_by_webhook
     ON orders.webhook_deliveries (tenant_id, webhook_id, delivery_id);
 CREATE INDEX webhook_deliveries_by_status
     ON orders.webhook_deliveries (tenant_id, webhook_id, status, delivery_id);
+-- All that a bulk retry parks is due at one moment: the first of it must come without a sort.
 CREATE INDEX webhook_deliveries_pending
-    ON orders.webhook_deliveries (tenant_id, webhook_id, next_attempt_time)
+    ON orders.webhook_deliveries (tenant_id, webhook_id, next_attempt_time, delivery_id)
     WHERE status IN ('waiting', 'sending');
 CREATE INDEX webhook_deliveries_by_expiry ON orders.webhook_deliveries (tenant_id, expire_time);
 

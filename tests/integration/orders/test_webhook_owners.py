@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 from maitred.orders.v1 import webhook_pb2
 
-from services.chassis.data.postgres import Connection
+from services.chassis.data.ids import from_id
+from services.chassis.data.postgres import Connection, Queries
 from services.chassis.rpc.identity import Role
 from tests.integration.orders.webhooking import ORDERS, QUIET, House, Owner, webhooks
 from tests.support.receiver import Receiver, receiving
@@ -229,3 +230,19 @@ async def test_deliveries_are_listed_newest_first_and_by_status(owner: Owner) ->
         page_token=page.next_page_token,
     )
     assert (await failure(token)).reason == "PAGE_TOKEN_INVALID"
+
+
+async def test_the_next_of_many_that_wait_is_found_without_sorting_them(
+    owner: Owner, sees: Connection
+) -> None:
+    wake = Queries.load("services.orders.webhooks").wake_deliveries
+    made = await owner.create(PUBLIC)
+    async with sees.transaction():
+        # Of a handful of rows a scan would do.
+        await sees.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        plan = await sees.fetch(
+            f"EXPLAIN {wake}", owner.tenant_id, from_id("whk", made.webhook.webhook_id), 4
+        )
+    text = "\n".join(row[0] for row in plan)
+    assert "webhook_deliveries_pending" in text
+    assert "Sort" not in text, text

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -125,6 +126,41 @@ def test_a_program_that_cannot_be_started_again_is_tried_later(
         "was killed by SIGKILL",
         "could not be started: BlockingIOError('no more processes')",
     ]
+
+
+def test_failures_are_forgotten_once_a_program_has_run_well_for_a_while(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, ahead = time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + ahead[0])
+    attempts = iter([True, False, False, False, True, True])
+
+    def start() -> Forked:
+        if not next(attempts):
+            raise ConnectionRefusedError("no database")
+        return fork("inn", serve, tmp_path / "inn.log")
+
+    stage.supervisor.start([Program("inn", start)])
+    inn = stage.supervisor.supervised[0]
+    failures: list[int] = []
+    kills = iter([True, False])
+
+    def kill_when_back(one: Supervised) -> None:
+        if one.state is State.WAITING:
+            failures.append(one.failures)
+        if one.state is State.READY:
+            ahead[0] += 6.0
+            assert one.child is not None
+            target = one.child.pid if next(kills) else os.getpid()
+            os.kill(target, signal.SIGKILL if target != os.getpid() else signal.SIGTERM)
+
+    stage.then = kill_when_back
+    assert inn.child is not None
+    ahead[0] += 6.0
+    os.kill(inn.child.pid, signal.SIGKILL)
+    stage.supervisor.watch()
+
+    assert failures == [1, 2, 3, 4, 1]
 
 
 def test_a_program_that_never_starts_is_reported(stage: Stage) -> None:

@@ -5,8 +5,31 @@ VALUES ($1, $2, $3::text[], $4)
 ON CONFLICT (worker_id) DO NOTHING;
 
 -- name: beat
--- Worker $1 lives.
-UPDATE jobs.procrastinate_workers SET last_heartbeat = now() WHERE id = $1;
+-- Worker $1 lives; no row if it was forgotten.
+UPDATE jobs.procrastinate_workers SET last_heartbeat = now() WHERE id = $1 RETURNING id;
+
+-- name: end_run
+-- Job $1 has come to status $4 in the run that worker $2 began after $3 others; no row if that is
+-- not its current one.
+UPDATE jobs.procrastinate_jobs
+SET status = $4::text::jobs.procrastinate_job_status, abort_requested = false,
+    attempts = attempts + 1
+WHERE id = $1 AND status = 'doing' AND worker_id = $2 AND attempts = $3
+RETURNING id;
+
+-- name: put_back
+-- Job $1 runs again, not before $4, after that run; aborted if it was called off. It was in its
+-- queue already: another that waits by the same queueing lock is no reason to lose it.
+UPDATE jobs.procrastinate_jobs
+SET status = CASE WHEN abort_requested THEN 'aborted' ELSE 'todo' END
+        ::jobs.procrastinate_job_status,
+    abort_requested = false,
+    attempts = attempts + 1,
+    worker_id = NULL,
+    queueing_lock = NULL,
+    scheduled_at = $4
+WHERE id = $1 AND status = 'doing' AND worker_id = $2 AND attempts = $3
+RETURNING id;
 
 -- name: forget_workers
 -- Forgets workers that have been silent for $1 seconds.
@@ -40,7 +63,8 @@ ORDER BY s.task, s.cron;
 -- name: rescue
 -- Jobs whose worker has been silent for $1 seconds or is gone, and jobs $2 of worker $3 that it
 -- knows nothing of, go back to be fetched; after their last attempt ($4, $5 by task, else $6) they
--- have failed. A job whose run is just committing its effects is left for the next time.
+-- have failed. A job whose run is just committing its effects is left for the next time. As with
+-- `put_back`, no other that waits keeps one from going back.
 WITH lost AS (
     SELECT j.id
     FROM jobs.procrastinate_jobs AS j
@@ -64,6 +88,7 @@ WITH lost AS (
         abort_requested = false,
         attempts = j.attempts + 1,
         worker_id = NULL,
+        queueing_lock = NULL,
         scheduled_at = NULL
     FROM lost
     JOIN jobs.procrastinate_jobs AS same ON same.id = lost.id
@@ -157,7 +182,7 @@ WHERE j.id = $1 AND ($2::text IS NULL OR j.args ->> 'tenant_id' = $2);
 -- Has failed job $1 run again, with as many attempts as at first; no row if it did not fail.
 WITH moved AS (
     UPDATE jobs.procrastinate_jobs
-    SET status = 'todo', attempts = 0, scheduled_at = NULL, worker_id = NULL
+    SET status = 'todo', attempts = 0, scheduled_at = NULL, worker_id = NULL, queueing_lock = NULL
     WHERE id = $1 AND status = 'failed'
     RETURNING id, queue_name
 )

@@ -29,6 +29,7 @@ from services.chassis.data.postgres import FAULTS
 from services.chassis.run.telemetry import Telemetry
 from services.worker.computing import Computing
 from services.worker.config import WorkerConfig
+from services.worker.manager import RunManager
 from services.worker.metrics import WorkerMetrics
 from services.worker.progress import ProgressWriter
 from services.worker.state import BEAT_S
@@ -135,6 +136,7 @@ class JobRunner:
             max_size=_CONNECTIONS,
         )
         app = procrastinate.App(connector=connector)
+        app.job_manager = RunManager(connector, self._store, self._config.concurrency)
         for job in self._jobs.values():
             self._register(app, job)
         async with app.open_async():
@@ -225,7 +227,12 @@ class JobRunner:
             _log.info("job_ended", **told, status=status, seconds=round(took, 3))
 
     async def _keep(self, worker_id: int) -> None:
-        await self._store.beat(worker_id)
+        if not await self._store.beat(worker_id):
+            # Silent for so long that it was forgotten, jobs and all: it begins anew.
+            _log.warning("worker_was_forgotten", worker_id=worker_id)
+            if self._worker is not None:
+                self._worker.stop()  # type: ignore[no-untyped-call]
+            return
         await self._store.announce(
             worker_id,
             self._name,

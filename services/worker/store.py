@@ -1,6 +1,7 @@
 """Schema `jobs`, beside what Procrastinate does there itself."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -36,10 +37,21 @@ class JobStore:
         """Names a worker."""
         await self._execute(_SQL.announce_worker, worker_id, name, list(queues), concurrency)
 
-    async def beat(self, worker_id: int) -> None:
-        """The worker lives; those that have long been dead are forgotten."""
-        await self._execute(_SQL.beat, worker_id)
+    async def beat(self, worker_id: int) -> bool:
+        """The worker lives; those that have long been dead are forgotten. False if it was one."""
+        is_known = bool(await self._fetch(_SQL.beat, worker_id))
         await self._execute(_SQL.forget_workers, FORGET_S)
+        return is_known
+
+    async def end_run(self, number: int, worker_id: int, attempts: int, status: str) -> bool:
+        """A job's run has come to a status; False, and nothing, if it is not its current one."""
+        return bool(await self._fetch(_SQL.end_run, number, worker_id, attempts, status))
+
+    async def put_back(
+        self, number: int, worker_id: int, attempts: int, at: datetime | None
+    ) -> bool:
+        """A job is to run again, not before `at`; False, and nothing, as `end_run`."""
+        return bool(await self._fetch(_SQL.put_back, number, worker_id, attempts, at))
 
     async def keep_schedules(self, schedules: Sequence[tuple[str, str, str]]) -> None:
         """Replaces what is known of schedules by these: task, cron, queue."""

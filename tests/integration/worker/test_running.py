@@ -151,6 +151,118 @@ async def test_a_worker_outlives_its_connections(
         await ended(database, number, "succeeded")
 
 
+async def test_a_run_that_was_taken_over_ends_nothing(
+    database: MigratedDatabase, tmp_path: Path
+) -> None:
+    path = tmp_path / "waits"
+    async with worker(database):
+        number = await deferred(database, "test.wait", Queue.ANALYSIS, path=str(path))
+        await eventually_exists(path)
+        # What another worker does that took this one for dead and is in the job itself now.
+        await told(
+            database,
+            "WITH other AS (INSERT INTO jobs.procrastinate_workers DEFAULT VALUES RETURNING id)"
+            " UPDATE jobs.procrastinate_jobs AS j SET attempts = 1, worker_id = other.id"
+            f" FROM other WHERE j.id = {number}",
+        )
+        path.with_suffix(".leave").touch()
+
+        async def has_ended() -> bool:
+            return "ended" in await asyncio.to_thread(path.read_text)
+
+        await eventually(has_ended)
+    kept = await row(database, number)
+    assert (kept["status"], kept["attempts"]) == ("doing", 1)
+
+
+async def test_a_job_goes_back_though_another_waits_under_its_queueing_lock(
+    database: MigratedDatabase, tmp_path: Path
+) -> None:
+    path, waits = tmp_path / "tries", tmp_path / "waits"
+    async with worker(database):
+        failing = await deferred(database, "test.fail", Queue.DEFAULT, path=str(path), times=0)
+        lost = await deferred(database, "test.wait", Queue.ANALYSIS, path=str(waits))
+        await eventually_exists(waits)
+        await ended(database, failing, "succeeded")
+    assert (await row(database, lost))["status"] == "todo"
+    # A worker has died in both, and a schedule has deferred each again meanwhile.
+    await told(
+        database,
+        f"UPDATE jobs.procrastinate_jobs SET status = 'doing', worker_id = NULL,"
+        f" queueing_lock = 'night' || id WHERE id IN ({failing}, {lost})",
+    )
+    await told(
+        database,
+        "INSERT INTO jobs.procrastinate_jobs (queue_name, task_name, queueing_lock, scheduled_at)"
+        " SELECT queue_name, task_name, queueing_lock, now() + interval '1 day'"
+        f" FROM jobs.procrastinate_jobs WHERE id IN ({failing}, {lost})",
+    )
+    waits.with_suffix(".leave").touch()
+    async with worker(database):
+        await ended(database, failing, "succeeded")
+        await ended(database, lost, "succeeded")
+
+
+async def test_a_job_is_tried_again_though_another_waits_under_its_queueing_lock(
+    database: MigratedDatabase, tmp_path: Path
+) -> None:
+    path = tmp_path / "waits"
+    async with worker(database, drain_grace_s=2.2):
+        number = await deferred(database, "test.wait", Queue.ANALYSIS, path=str(path))
+        await eventually_exists(path)
+        await told(
+            database,
+            f"UPDATE jobs.procrastinate_jobs SET queueing_lock = 'night' WHERE id = {number};"
+            "INSERT INTO jobs.procrastinate_jobs"
+            " (queue_name, task_name, queueing_lock, scheduled_at)"
+            " VALUES ('analysis', 'test.wait', 'night', now() + interval '1 day')",
+        )
+    # A worker that drains has it tried again, as one does whose job failed.
+    path.with_suffix(".leave").touch()
+    kept = await row(database, number)
+    assert (kept["status"], kept["attempts"]) == ("todo", 1)
+
+
+async def test_a_worker_that_was_forgotten_makes_itself_known_again(
+    database: MigratedDatabase,
+) -> None:
+    async with (
+        worker(database) as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        jobs = job_service_pb2_grpc.JobServiceStub(channel)
+
+        async def lives() -> bool:
+            request = job_service_pb2.GetWorkersRequest()
+            return bool((await jobs.GetWorkers(request, metadata=metadata(MANAGER))).status == "ok")
+
+        await eventually(lives)
+        # What the others do with one that was silent for a minute.
+        await told(database, "DELETE FROM jobs.procrastinate_workers")
+        assert not await lives()
+        await eventually(lives)
+
+
+async def test_a_queue_that_never_empties_leaves_places_to_the_others(
+    database: MigratedDatabase, tmp_path: Path
+) -> None:
+    async with worker(database, concurrency=5):
+        paths = [tmp_path / f"waits{number}" for number in range(8)]
+        for path in paths:
+            await deferred(database, "test.wait", Queue.ANALYSIS, path=str(path))
+        await eventually_exists(paths[0])
+        number = await deferred(database, "test.tell", Queue.INGESTION)
+        await ended(database, number, "succeeded")
+        number = await deferred(
+            database, "test.fail", Queue.DEFAULT, path=str(tmp_path / "tries"), times=0
+        )
+        await ended(database, number, "succeeded")
+        for path in paths:
+            path.with_suffix(".leave").touch()
+        for path in paths:
+            await eventually_exists(path)
+
+
 async def test_a_manager_sees_the_jobs_of_the_tenant_alone(database: MigratedDatabase) -> None:
     stranger = with_role(type(TENANT)(int=7), Role.MANAGER)
     async with worker(database) as address:
@@ -213,3 +325,11 @@ async def eventually_exists(path: Path) -> None:
         return await asyncio.to_thread(path.exists)
 
     await eventually(exists)
+
+
+async def told(database: MigratedDatabase, statement: str) -> None:
+    connection = await asyncpg.connect(database.url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -83,6 +83,10 @@ PEERS: Mapping[str, str] = {
     "maitred.retrieval.v1": "retrieval",
 }
 
+# What takes content in bulk: as much as gRPC takes, with all of it escaped for JSON.
+_BULK = frozenset({"/maitred.orders.v1.CatalogTransferService/ImportCatalog"})
+_MOST_BULK_BYTES = 8 * 1024 * 1024
+
 
 def contract_routes(
     bound: Iterable[Binding], peers: Peers, config: GatewayConfig
@@ -91,7 +95,8 @@ def contract_routes(
     limit = limits.parse(config.rate_limit)
     for binding in bound:
         channel = peers.channel(peer_of(binding))
-        endpoint = transcode(binding, channel, config.max_body_bytes)
+        most = _MOST_BULK_BYTES if binding.rpc_path in _BULK else config.max_body_bytes
+        endpoint = transcode(binding, channel, most)
         yield Route(binding.verb, binding.path, endpoint, limit, config.request_timeout_s)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -105,3 +106,25 @@ async def test_an_import_asked_for_twice_is_one(manager: httpx.AsyncClient) -> N
     newest = answered(await manager.get(TRANSFERS, params={"page_size": 1})).json()
     assert newest["transfers"][0]["transfer_id"] == first.json()["transfer_id"]
     assert newest["next_page_token"]
+
+
+async def test_a_large_catalog_goes_in_and_comes_out(mesh: RunningMesh) -> None:
+    branch = await new_branch(mesh.record, mesh.home, "coffee-bar")
+    wide = "ß" * 400
+    rows = "".join(f"p{number},Pie {number},{wide},{number + 1}\n" for number in range(4_000))
+    async with client(mesh, branch.manager_key) as manager:
+        taken = await take_in(
+            manager,
+            f"product_id,name,description,price_minor\n{rows}",
+            mode="CATALOG_IMPORT_MODE_REPLACE",
+        )
+        assert (taken["problems"], taken["added_count"]) == ([], 4_000)
+        whole = answered(await manager.get("/api/v1/catalog")).json()
+        assert len(whole["products"]) == 4_000
+        assert json.loads(await give_out(manager, "JSON"))["products"][7]["description"] == wide
+        again = await take_in(
+            manager,
+            "product_id,description\n" + "".join(f"p{n},{wide * 2}\n" for n in range(1_500)),
+        )
+        assert again["state"] == "CATALOG_TRANSFER_STATE_FAILED"
+        assert "bytes" in again["problems"][0]["description"]

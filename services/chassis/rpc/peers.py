@@ -50,6 +50,8 @@ _SERVICE_CONFIG = json.dumps(
 _OPTIONS = (
     ("grpc.service_config", _SERVICE_CONFIG),
     ("grpc.max_metadata_size", 32 * 1024),
+    # A catalog of 4 MB, the most there is, as indented JSON.
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     # A restarted server is found again at once, not after gRPC's second and more.

@@ -47,6 +47,8 @@ _STATES = {
     State.SUCCEEDED: catalog_transfer_pb2.CATALOG_TRANSFER_STATE_SUCCEEDED,
     State.FAILED: catalog_transfer_pb2.CATALOG_TRANSFER_STATE_FAILED,
 }
+# Encoded: chats and clients read a catalog whole, as one message.
+_MOST_BYTES = 4_000_000
 # What a catalog has many of, and the field that tells one from another.
 _LISTED: Mapping[str, Callable[[Any], str]] = {
     "products": lambda one: str(one.product_id),
@@ -147,14 +149,21 @@ def read_content(form: Format, mode: Mode, text: str, current: bytes) -> Content
     read = _of_json if form is Format.JSON else _of_csv
     catalog = read(text, before, mode)
     _check(catalog)
-    return Content(catalog.SerializeToString(), len(catalog.products), _counts(before, catalog))
+    document = catalog.SerializeToString()
+    if len(document) > _MOST_BYTES:
+        said = f"The catalog would come to {len(document)} bytes; it may have {_MOST_BYTES}."
+        raise Unreadable(Problem(said))
+    return Content(document, len(catalog.products), _counts(before, catalog))
 
 
 def write_content(form: Format, document: bytes) -> str:
     """A stored catalog as text."""
     catalog = catalog_pb2.Catalog.FromString(document)
     if form is Format.JSON:
-        return json_format.MessageToJson(catalog, preserving_proto_field_name=True) + "\n"
+        text = json_format.MessageToJson(
+            catalog, preserving_proto_field_name=True, ensure_ascii=False
+        )
+        return text + "\n"
     return write_table(_columns(product) for product in catalog.products)
 
 

@@ -144,6 +144,15 @@ WORDS = st.text(
 )
 
 
+def test_a_catalog_too_large_to_be_read_at_once_is_refused() -> None:
+    menu = catalog_pb2.Catalog(currency_code="EUR")
+    for number in range(4_500):
+        menu.products.add(product_id=f"p{number}", name="P", description="x" * 900)
+    row = "product_id,name,price_minor\np1,P,1\n"
+    with pytest.raises(Unreadable, match="4000000"):
+        read_content(Format.CSV, Mode.MERGE, row, menu.SerializeToString())
+
+
 @given(
     WORDS, st.lists(WORDS).map(tuple), st.dictionaries(WORDS.filter(lambda w: "=" not in w), WORDS)
 )

@@ -2,7 +2,7 @@
 
 What is found gives way to the name of its kind in brackets. A number counts only if it is written
 the way such numbers are or its check digits are right, so that order numbers, prices, times, dates
-and quantities stay. Digits, spaces and dashes may be any of Unicode's.
+and quantities stay. A card's security code goes with the word before it. Digits, spaces and dashes may be any of Unicode's.
 """
 
 import re
@@ -62,6 +62,14 @@ _DIGIT_GROUPS = re.compile(rf"(?<!\w)\d+(?:(?:[^\S\n]|[{_HIDDEN}{_DASHES}.]){{1,
 # The first digits of card numbers: those of the networks.
 _CARD_BEGINS = "23456"
 
+# What proves that somebody holds the card, with the word for it: no card scheme lets it be stored.
+_SECURITY_CODE = re.compile(
+    r"(?<!\w)(?:(?:cvv|cvc)2?|csc|(?:card )?security code|card verification (?:code|value)|"
+    r"kartenpr[üu]fnummer|cryptogramme)"
+    rf"(?:{_SPACE}?(?:is|number|no|code|ist|est))?[\s:.#={_DASHES}]{{0,3}}\d{{3,4}}(?!\w)",
+    re.IGNORECASE,
+)
+
 # A date with its year, or a time; neither begins a phone number.
 _NO_TIME = (
     rf"(?!\(?\d{{1,2}}(?P<mark>[./{_DASHES}])\d{{1,2}}(?P=mark)\d{{4}}(?!\d))"
@@ -102,7 +110,7 @@ def mask(text: str) -> Masked:
     It is never longer than before, and masking it again changes nothing.
     """
     kinds: set[Kind] = set()
-    for find in (_emails, _accounts, _cards, _phones):
+    for find in (_emails, _accounts, _cards, _security_codes, _phones):
         kept, end = [], 0
         for found in find(text):
             if found.start >= end:
@@ -148,6 +156,11 @@ def _cards(text: str) -> Iterator[_Found]:
                 begin, end = groups[first].start(), groups[first + last - 1].end()
                 yield _Found(Kind.CARD, match.start() + begin, match.start() + end)
             first += last or 1
+
+
+def _security_codes(text: str) -> Iterator[_Found]:
+    for match in _SECURITY_CODE.finditer(text):
+        yield _Found(Kind.CARD, *match.span())
 
 
 def _card_end(groups: list[re.Match[str]]) -> int:

@@ -33,6 +33,9 @@ FOUND = {
         arabic("4111111111111111"): "[card]",
         "4111\u200911111111\u20111111": "[card]",
         "4111.1111.1111.1111": "[card]",
+        "cvv 123": "[card]",
+        "CVC: 1234, thanks": "[card], thanks",
+        "the security code is 987.": "the [card].",
     },
     Kind.IBAN: {
         "DE89 3704 0044 0532 0130 00 please": "[iban] please",
@@ -84,6 +87,8 @@ HARMLESS = [
     "10115 Berlin, 12 Torstrasse",
     "1234567890",
     "code 4455667788",
+    "door code 1234",
+    "cvc twice",
     "#4111111111111112",
     "4111 1111 1111 1112",
     "0000 0000 0000 0000",

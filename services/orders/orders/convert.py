@@ -213,7 +213,7 @@ def order_not_found(order_id: str) -> Failure:
 def role_required(end: OrderState, actors: Collection[Actor]) -> Failure:
     """ROLE_REQUIRED: a move for others than the caller."""
     roles = ",".join(sorted(actors))
-    return denied("ROLE_REQUIRED", f"An order is made {end} by: {roles}.", roles=roles)
+    return denied("ROLE_REQUIRED", f"This move to {end} needs one of the roles: {roles}.", roles=roles)
 
 
 def cancel_window_over(order_id: str, ended: datetime) -> Failure:
@@ -252,7 +252,8 @@ def payment_mismatch(order: order_pb2.Order) -> Failure:
     """PAYMENT_MISMATCH: not what the guest pays."""
     return precondition(
         "PAYMENT_MISMATCH",
-        f"The order {order.order_id} comes to {order.total_minor} {order.currency_code}.",
+        f"The order {order.order_id} comes to {order.total_minor} minor units of "
+        f"{order.currency_code}.",
         order_id=order.order_id,
         total_minor=str(order.total_minor),
         currency_code=order.currency_code,

@@ -71,7 +71,7 @@ async def _tables(connection: Connection, target: str, role: str) -> Finding:
         return bad(AREA, role, text, "run `maitred migrate`; somebody has altered the tables")
     looked = [row["relname"] for row in rows if row["relname"] not in ALL_TENANTS.get(target, ())]
     if not looked:
-        return Finding(AREA, role, "moves every tenant's events, and may see nothing else")
+        return Finding(AREA, role, "has no tenant's table of its own")
     for tenant in ("", str(uuid4())):
         seen = [name for name in looked if await _sees(connection, f"{schema}.{name}", tenant)]
         if seen:

@@ -2,7 +2,8 @@
 
 What is found gives way to the name of its kind in brackets. A number counts only if it is written
 the way such numbers are or its check digits are right, so that order numbers, prices, times, dates
-and quantities stay. A card's security code goes with the word before it. Digits, spaces and dashes may be any of Unicode's.
+and quantities stay. A card's security code goes with the word before it. Digits, spaces and dashes
+may be any of Unicode's.
 """
 
 import re

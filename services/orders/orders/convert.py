@@ -213,7 +213,7 @@ def order_not_found(order_id: str) -> Failure:
 def role_required(end: OrderState, actors: Collection[Actor]) -> Failure:
     """ROLE_REQUIRED: a move for others than the caller."""
     roles = ",".join(sorted(actors))
-    return denied("ROLE_REQUIRED", f"This move to {end} needs one of the roles: {roles}.", roles=roles)
+    return denied("ROLE_REQUIRED", f"To make it {end} needs a role of: {roles}.", roles=roles)
 
 
 def cancel_window_over(order_id: str, ended: datetime) -> Failure:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 import structlog
+from hypothesis import HealthCheck, settings
 
 from services.assembly.home import Home
 from tests.support.mesh import RunningMesh, running_mesh
@@ -18,6 +19,12 @@ from tests.support.servers import (
     migrated_template,
     start_servers,
 )
+
+# How long an example takes says how busy the machine is.
+settings.register_profile(
+    "patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)

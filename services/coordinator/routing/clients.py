@@ -18,8 +18,8 @@ from services.coordinator.routing.ports import (
 
 POLICY = "serving"
 # A guest waits no longer for who serves them; then somebody just does.
-_RANK_S = 0.5
-_TRUST_S = 0.5
+RANK_S = 0.5
+TRUST_S = 0.5
 # After an outage nobody waits again for a while. What is refused to one tenant is no outage.
 _PAUSE_S = 2.0
 _OUTAGES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
@@ -55,7 +55,7 @@ class BanditClient:
             session_id=question.session_id,
         )
         try:
-            decision = (await self._policies.Rank(request, timeout=_RANK_S)).decision
+            decision = (await self._policies.Rank(request, timeout=RANK_S)).decision
         except grpc.aio.AioRpcError as error:
             failure = from_rpc_error(error)
             if failure.reason == "IDEMPOTENCY_KEY_REUSED":
@@ -79,7 +79,7 @@ class TrustClient:
         """As `TrustReader.trust_in`."""
         request = trust_service_pb2.BatchGetTrustRequest(agent_ids=agent_ids)
         try:
-            response = await self._trust.BatchGetTrust(request, timeout=_TRUST_S)
+            response = await self._trust.BatchGetTrust(request, timeout=TRUST_S)
         except grpc.aio.AioRpcError as error:
             raise Unavailable(f"learning: {from_rpc_error(error).message}") from error
         return {trust.agent_id: _standing(trust) for trust in response.trusts}

@@ -7,7 +7,7 @@ import pytest
 from maitred.orders.v1 import order_pb2, quote_service_pb2
 
 from services.chassis.rpc.identity import Principal, Role
-from tests.integration.orders.serving import OrdersClient
+from tests.integration.orders.serving import OrdersClient, lasting
 from tests.support.services import failure, guest, metadata, with_role
 
 
@@ -57,7 +57,7 @@ async def test_a_guest_sees_their_own_orders_only(
     assert set(await all_pages(client, staff)) == {ones.order_id, others.order_id}
     refused = await failure(client.get(one, others.order_id))
     assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "ORDER_NOT_FOUND")
-    assert await client.get(staff, others.order_id) == others
+    assert lasting(await client.get(staff, others.order_id)) == lasting(others)
 
 
 async def test_a_guest_who_is_staff_too_sees_all(client: OrdersClient, tenant_id: UUID) -> None:

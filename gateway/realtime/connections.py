@@ -166,6 +166,9 @@ class Connection:
 
     def expire_in(self, seconds: float | None) -> None:
         """When the credential ends, and the connection with it; None for never."""
+        if self.ending is not None:
+            # It may come while all are ended, or renew its credential when it is to be cut off.
+            seconds = 0.0
         now = asyncio.get_running_loop().time()
         self._ends_at = None if seconds is None else now + seconds
         if self._scope is not None and not self._scope.expired():

@@ -119,6 +119,24 @@ async def test_a_new_credential_lengthens_a_connection() -> None:
     assert connection.ending is None
 
 
+@pytest.mark.parametrize("is_attended", [False, True])
+async def test_no_credential_lengthens_a_connection_that_is_ended(is_attended: bool) -> None:
+    connection, _ = open_connection()
+
+    async def renew() -> None:
+        if is_attended:
+            connection.end(DRAINING)
+        connection.expire_in(3600.0)
+        await asyncio.Event().wait()
+
+    if not is_attended:
+        connection.end(DRAINING)
+        connection.expire_in(None)
+    async with asyncio.timeout(5):
+        await connection.attend(renew())
+    assert connection.ending is DRAINING
+
+
 async def test_a_client_that_has_gone_is_written_to_no_more() -> None:
     connection, client = open_connection()
     client.abort()

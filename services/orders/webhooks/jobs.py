@@ -6,6 +6,7 @@ job over waits for its end and tries again, so an event may come twice, and is n
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -145,14 +146,17 @@ class Deliverer:
     async def _send(self, tenant_id: UUID, taken: _Begun) -> Answer:
         webhook, delivery = taken.webhook, taken.delivery
         owner = tenant_id.bytes + webhook.webhook_id.bytes
+        current, *old = webhook.secrets.at(taken.start_time)
         try:
-            secrets = [
-                self._seals.open(sealed, owner) for sealed in webhook.secrets.at(taken.start_time)
-            ]
+            secrets = [self._seals.open(current, owner)]
         except SealBroken:
             _log.error("webhook.secret_unreadable", webhook_id=str(webhook.webhook_id))
             problem = "its secret cannot be read: rotate it"
             return Answer(Outcome.REFUSED, timedelta(), error=problem)
+        for sealed in old:
+            # Who rotated a secret that could not be read has this one beside the new one.
+            with suppress(SealBroken):
+                secrets.append(self._seals.open(sealed, owner))
         headers = signed(delivery.event_id, delivery.payload, secrets, taken.start_time)
         return await self._sender.post(webhook.terms.url, headers, delivery.payload)
 

@@ -122,6 +122,19 @@ async def test_while_secrets_overlap_both_verify(owner: Owner, receiver: Receive
     message.verified(last.secret)
 
 
+async def test_an_old_secret_that_cannot_be_read_keeps_nothing_from_the_new_one(
+    owner: Owner, receiver: Receiver, sees: Connection
+) -> None:
+    made = await owner.create(receiver.url)
+    webhook_id = made.webhook.webhook_id
+    forget = "UPDATE orders.webhooks SET {} = decode('00', 'hex') WHERE webhook_id = $1"
+    await sees.execute(forget.format("secret"), from_id("whk", webhook_id))
+    assert (await owner.settled(await owner.test(webhook_id))).status == FAILED
+    rotated = await owner.call("RotateWebhookSecret", webhook_id=webhook_id)
+    assert (await owner.settled(await owner.test(webhook_id))).status == DELIVERED
+    receiver.messages[-1].verified(rotated.secret)
+
+
 async def test_a_failure_is_tried_again_with_the_same_id_and_bytes(
     owner: Owner, receiver: Receiver
 ) -> None:

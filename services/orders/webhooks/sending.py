@@ -219,5 +219,8 @@ def _request(target: Target, headers: Mapping[str, str], body: bytes) -> bytes:
 
 def _said(fault: Exception) -> str:
     """What a fault is, without the address its own text may name."""
+    if isinstance(fault, ssl.SSLError):
+        # Its number is OpenSSL's, not the system's.
+        return f"TLS failed, {(fault.reason or 'for no reason told').replace('_', ' ').lower()}"
     number = fault.errno if isinstance(fault, OSError) else None
     return os.strerror(number) if number and number > 0 else type(fault).__name__

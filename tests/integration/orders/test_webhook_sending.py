@@ -194,3 +194,17 @@ async def test_the_certificate_must_be_the_hosts_though_the_address_is_called(
     assert [message.headers["host"] for message in receiver.messages] == [
         f"shop.example:{port.split('/')[0]}"
     ]
+
+
+@pytest.mark.asyncio
+async def test_a_port_that_speaks_no_tls_is_told_as_that() -> None:
+    async def plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        answer = await Sender(LAX, 10).post(f"https://127.0.0.1:{port}/", {}, BODY)
+    assert answer.outcome is Outcome.UNREACHABLE
+    assert "TLS failed, wrong version number" in answer.error

@@ -1,4 +1,4 @@
-"""Alerts: every one has a runbook, every metric it asks for is one of ours, promtool agrees."""
+"""Alerts have runbooks and ask for metrics there are; every metric is explained; promtool agrees."""
 
 import re
 import shutil
@@ -11,6 +11,8 @@ import yaml
 from tests.repo.sources import ROOT, files
 
 ALERTS = ROOT / "deploy" / "monitoring" / "alerts.yaml"
+GUIDE = ROOT / "docs" / "operator" / "metrics.md"
+FAMILY = re.compile(r'\b(Counter|Gauge|Histogram)\(\s*"(maitred_[a-z_]+)"')
 INSTALL = "promtool is missing: apt-get install prometheus"
 
 
@@ -45,6 +47,16 @@ def test_alerts_ask_for_metrics_that_exist() -> None:
         if f'"{name}"' not in source and f'"{name.removesuffix("_total")}"' not in source
     }
     assert unknown == set()
+
+
+def test_the_guide_explains_the_metrics_there_are() -> None:
+    registered = {
+        f"{name.removesuffix('_total')}_total" if kind == "Counter" else name
+        for path in files(".py")
+        for kind, name in FAMILY.findall((ROOT / path).read_text())
+    }
+    explained = re.findall(r"(?m)^\| `(maitred_[a-z_]+)", GUIDE.read_text())
+    assert sorted(explained) == sorted(registered)
 
 
 @pytest.mark.parametrize("command", [("check", "rules"), ("test", "rules")], ids=" ".join)

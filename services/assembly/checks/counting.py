@@ -26,7 +26,7 @@ NAMES = {
     "orders": {"maitred_cache_requests_total", "maitred_cache_lock_waits_total"},
     "relay": {"maitred_events_total", "maitred_outbox_rows", "maitred_dead_letters"},
 }
-# Of every process that serves gRPC; the relay serves none, but has them.
+# Of every process.
 EVERYWHERE = {"grpc_server_handled_total", "process_resident_memory_bytes"}
 _FAMILY = re.compile(r"(?m)^# TYPE (\S+) ")
 

@@ -1,7 +1,7 @@
 """Carts, focus and readings between their contract and the domain."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 
 from maitred.orders.v1 import cart_pb2, cart_service_pb2
@@ -18,7 +18,14 @@ from services.orders.carts.operations import (
     SetOrderChoice,
 )
 from services.orders.carts.pricing import PricedCart, PricedLine, price
-from services.orders.carts.reading import Ambiguity, Focus, ParseResult, Refusal, RefusalKind
+from services.orders.carts.reading import (
+    Ambiguity,
+    Focus,
+    ParseResult,
+    Refusal,
+    RefusalKind,
+    Shortage,
+)
 from services.orders.catalog.model import Catalog
 from services.orders.catalog.serving import Served
 from services.orders.promotions.discount import CodeProblem, CodeRefusal
@@ -126,9 +133,9 @@ def to_focus(message: cart_service_pb2.Focus) -> Focus:
 
 
 def from_reading(
-    reading: ParseResult, cart: PricedCart, served: Served
+    reading: ParseResult, cart: PricedCart, served: Served, shortages: Iterable[Shortage]
 ) -> cart_service_pb2.ParseCartResponse:
-    """A reading, with the cart it leads to."""
+    """A reading, with the cart it leads to and what there is too little of for that."""
     catalog = served.catalog
     names = _names(catalog)
     return cart_service_pb2.ParseCartResponse(
@@ -147,6 +154,14 @@ def from_reading(
             phrase=reading.focus.phrase,
             pending_text=reading.focus.pending_text,
         ),
+        shortages=[
+            cart_service_pb2.Shortage(
+                product_id=shortage.product_id,
+                wanted=shortage.wanted,
+                remaining=shortage.remaining,
+            )
+            for shortage in shortages
+        ],
     )
 
 

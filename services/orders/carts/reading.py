@@ -65,6 +65,15 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortage:
+    """A product of which a cart has more than the ``remaining`` ones; some are left."""
+
+    product_id: str
+    wanted: int
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
 class ParseResult:
     """The reading of a text.
 

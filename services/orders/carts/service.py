@@ -19,14 +19,15 @@ from services.orders.carts.convert import (
     to_cart,
     to_focus,
 )
-from services.orders.carts.fitting import CartDoesNotFit, check
+from services.orders.carts.fitting import CartDoesNotFit, check, quantities
 from services.orders.carts.limits import read
 from services.orders.carts.operations import apply
 from services.orders.carts.parsing import CartParser
 from services.orders.carts.pricing import price
+from services.orders.carts.reading import Shortage
 from services.orders.catalog.editions import Edition, PerEdition
 from services.orders.catalog.model import Catalog
-from services.orders.catalog.ports import CurrentCatalog
+from services.orders.catalog.ports import CurrentCatalog, StockOf
 from services.orders.promotions.ports import CurrentPromotions, CustomerOf
 from services.orders.promotions.redeeming import Redeemed, redeem
 
@@ -39,11 +40,13 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
     def __init__(
         self,
         catalog: CurrentCatalog,
+        stock: StockOf,
         promotions: CurrentPromotions,
         customer: CustomerOf,
         clock: Callable[[], datetime],
     ) -> None:
         self._catalog = catalog
+        self._stock = stock
         self._promotions = promotions
         self._customer = customer
         self._clock = clock
@@ -65,8 +68,10 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
         cart = _fitting(request.cart, edition.catalog)
         parser, focus = self._parsers.of(edition), to_focus(request.focus)
         reading = read(parser, edition.catalog, request.text, cart, focus)
-        changed = await self._redeemed(apply(cart, reading.operations), edition)
-        return from_reading(reading, changed.cart, edition.served)
+        changed = apply(cart, reading.operations)
+        redeemed = await self._redeemed(changed, edition)
+        shortages = await self._shortages(changed, edition)
+        return from_reading(reading, redeemed.cart, edition.served, shortages)
 
     async def ApplyPromotions(
         self, request: cart_service_pb2.ApplyPromotionsRequest, context: Context
@@ -79,6 +84,15 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
             cart=from_cart(redeemed.cart),
             refusals=[from_code_refusal(refusal) for refusal in redeemed.refusals],
         )
+
+    async def _shortages(self, cart: Cart, edition: Edition) -> list[Shortage]:
+        wanted = quantities(cart)
+        left = await self._stock(edition.tenant_id, edition.stock.counted.intersection(wanted))
+        return [
+            Shortage(id_, count, left[id_])
+            for id_, count in wanted.items()
+            if 0 < left.get(id_, 0) < count
+        ]
 
     async def _redeemed(self, cart: Cart, edition: Edition) -> Redeemed:
         promotions = await self._promotions(edition.tenant_id)

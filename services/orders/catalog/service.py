@@ -226,6 +226,7 @@ def _served(edition: Edition) -> catalog_pb2.Catalog:
     message = _imported(edition)
     for product in message.products:
         product.unavailable = not edition.catalog.products_by_id[product.product_id].available
+        product.served = edition.served.hours(product.product_id)
     return message
 
 

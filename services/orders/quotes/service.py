@@ -122,9 +122,11 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
         except CartDoesNotFit as misfit:
             raise cart_invalid(misfit) from misfit
         wanted = quantities(cart)
-        few = (id_ for id_, count in left.items() if count < wanted[id_])
-        if missing := dict.fromkeys((*sold_out(cart, catalog), *few)):
-            raise not_available([*missing], edition.served, left)
+        gone = sold_out(cart, catalog)
+        # What cannot be had at all may still be counted.
+        few = {id_: n for id_, n in left.items() if n < wanted[id_] and id_ not in gone}
+        if gone or few:
+            raise not_available([*gone, *few], edition.served, few)
         priced, now = price(cart, catalog), self._clock()
         redeemed = redeem(priced, catalog, promotions, cart.promotion_codes, now, customer)
         return from_cart(redeemed.cart)

@@ -1,4 +1,4 @@
-"""Alerts have runbooks and ask for metrics there are; every metric is explained; promtool agrees."""
+"""Alerts have runbooks and ask for metrics there are; the guide explains them; promtool agrees."""
 
 import re
 import shutil

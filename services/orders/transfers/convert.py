@@ -58,7 +58,7 @@ _LISTED: Mapping[str, Callable[[Any], str]] = {
     "categories": lambda one: str(one.name),
 }
 # Set by us, whatever a content says.
-_OUTPUT_ONLY = ("available_now", "stock_count")
+_OUTPUT_ONLY = ("available_now", "stock_count", "served")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Orders, as the tools need it, over gRPC and in the caller's name."""
 
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ from services.coordinator.tools.ports import (
     Menu,
     Origin,
     Promoted,
+    PromotionUsedUp,
     Quote,
     QuoteExpired,
     Reading,
@@ -62,7 +63,10 @@ class OrdersClient:
         )
         response = await _answered(self._carts.ParseCart(request))
         return Reading(
-            convert.cart_of(response.cart), convert.focus_of(response.focus), _report(response)
+            convert.cart_of(response.cart),
+            convert.focus_of(response.focus),
+            _report(response),
+            {short.product_id: short.remaining for short in response.shortages},
         )
 
     async def menu(self, query: str) -> Menu:
@@ -145,13 +149,24 @@ async def _answered(call: Awaitable[Response]) -> Response:
 def _refusal(failure: Failure) -> Exception:
     match failure.reason:
         case "NOT_AVAILABLE":
-            return SoldOut(frozenset(failure.metadata.get("ids", "").split(",")))
+            return _sold_out(failure.metadata)
         case "CART_INVALID":
             return CartRejected(failure.message)
-        case "QUOTE_EXPIRED":
+        case "QUOTE_EXPIRED" | "QUOTE_SIGNATURE_INVALID":
             return QuoteExpired(failure.message)
+        case "PROMOTION_USED_UP":
+            return PromotionUsedUp(failure.message)
         case _:
             return failure
+
+
+def _sold_out(metadata: Mapping[str, str]) -> SoldOut:
+    ids, counts = (metadata.get(name, "").split(",") for name in ("ids", "remaining"))
+    left = {id_: int(count) for id_, count in zip(ids, counts, strict=False) if count.isdigit()}
+    return SoldOut(
+        frozenset(id_ for id_ in ids if not left.get(id_)),
+        {id_: count for id_, count in left.items() if count},
+    )
 
 
 def _report(response: cart_service_pb2.ParseCartResponse) -> dict[str, Any]:

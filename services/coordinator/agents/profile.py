@@ -141,6 +141,7 @@ def system_prompt(profile: Profile) -> str:
             "When the guest has finished, repeat the read_back of update_cart, word for word.",
             "Call confirm only when the guest has just approved that read-back.",
             "When confirm is refused, say why and repeat the read_back it returned.",
+            "Where a tool names few, say how many are left and ask what to do: no read-back.",
             _LOOKING_UP,
             "Pass codes of promotions to apply_promos and tell what it says of them.",
             _VERBOSITY[behaviour.verbosity],

@@ -1,7 +1,8 @@
 """What the tools need of orders, retrieval and agents, in the coordinator's own terms."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -18,11 +19,13 @@ class Reading:
         cart: the cart after them.
         focus: to be passed with the next words.
         report: operations, unparsed spans, ambiguities, refusals and confidence, as JSON.
+        left: how many are left, 1 or more, by id of a product of which the cart has more.
     """
 
     cart: Cart
     focus: Focus
     report: Mapping[str, Any]
+    left: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,17 @@ class Menu:
 
 
 class SoldOut(RuntimeError):
-    """Things in the cart are sold out; `ids` of products, options or extras."""
+    """Things in the cart cannot be had, or not that many.
 
-    def __init__(self, ids: frozenset[str]) -> None:
-        super().__init__(", ".join(sorted(ids)))
-        self.ids = ids
+    Attributes:
+        gone: ids of products, options or extras that cannot be had.
+        left: how many are left, 1 or more, by id of a product of which the cart has more.
+    """
+
+    def __init__(self, gone: frozenset[str], left: Mapping[str, int] | None = None) -> None:
+        super().__init__(", ".join(sorted({*gone, *(left or ())})))
+        self.gone = gone
+        self.left = left or {}
 
 
 class CartRejected(RuntimeError):
@@ -84,6 +93,10 @@ class CartRejected(RuntimeError):
 
 class QuoteExpired(RuntimeError):
     """The quote held no longer."""
+
+
+class PromotionUsedUp(RuntimeError):
+    """The guest has had a promotion of the quote as often as anyone may."""
 
 
 class KnowledgeUnavailable(RuntimeError):
@@ -130,7 +143,10 @@ class Orders(Protocol):
         ...
 
     async def place(self, quote_id: str, request_id: str, origin: Origin) -> PlacedOrder:
-        """The order of a quote; the same one however often. Raises QuoteExpired."""
+        """The order of a quote; the same one however often.
+
+        Raises QuoteExpired, SoldOut, PromotionUsedUp.
+        """
         ...
 
     async def find_order(self, quote_id: str) -> PlacedOrder | None:

@@ -7,6 +7,8 @@ from typing import Any
 from services.coordinator.models.port import ToolOffer
 from services.coordinator.sessions.cart import Cart, is_alike, to_json
 from services.coordinator.tools.ports import CartRejected, Orders
+from services.coordinator.tools.shortage import focus_on, shortages
+from services.coordinator.tools.shortage import to_json as few_to_json
 from services.coordinator.tools.tool import (
     Effect,
     InvalidArguments,
@@ -47,7 +49,10 @@ class UpdateCart:
     effect: Effect = Effect.NONE
 
     async def call(self, arguments: Mapping[str, Any], situation: Situation) -> ToolResult:
-        """The cart after `text`, what was not understood, and how to read the cart back."""
+        """The cart after `text`, what was not understood, and how to read the cart back.
+
+        `few` names what the cart has more of than are left.
+        """
         text = text_argument(arguments, "text")
         if not 0 < len(text) <= _LONGEST_TEXT:
             raise InvalidArguments(f"text must have 1 to {_LONGEST_TEXT} characters")
@@ -58,11 +63,13 @@ class UpdateCart:
             # The catalog changed under the cart: what no longer fits cannot be kept.
             cart = Cart()
             reading = await self.orders.read(text, cart, situation.focus)
+        few = shortages(reading.cart, reading.left)
         content = {
             **reading.report,
+            "few": few_to_json(few),
             "cart": to_json(reading.cart),
             "changed": not is_alike(reading.cart, situation.cart),
             "cart_was_reset": cart != situation.cart,
             "read_back": "" if reading.cart.is_empty else self.read_back(reading.cart),
         }
-        return ToolResult(True, content, reading.cart, reading.focus)
+        return ToolResult(True, content, reading.cart, focus_on(few, reading.focus))

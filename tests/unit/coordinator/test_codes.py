@@ -4,7 +4,8 @@ import pytest
 
 from services.coordinator.models.local.codes import Named, codes_in
 from services.coordinator.models.local.memory import Asked, Memory
-from services.coordinator.models.local.policy import Call, Say, Setting, ToolAnswer, next_step
+from services.coordinator.models.local.policy import Setting, ToolAnswer, next_step
+from services.coordinator.models.local.steps import Call, Say
 
 READ_BACK = "Your order: 1 × Latte. Is that right? Shall I place the order?"
 CHEAPER = "Your order: 1 × Latte. That's less. Is that right? Shall I place the order?"

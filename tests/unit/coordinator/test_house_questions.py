@@ -8,7 +8,8 @@ import pytest
 
 from services.coordinator.models.local.acts import Act, read_act
 from services.coordinator.models.local.memory import Memory
-from services.coordinator.models.local.policy import Call, Say, Setting, ToolAnswer, next_step
+from services.coordinator.models.local.policy import Setting, ToolAnswer, next_step
+from services.coordinator.models.local.steps import Call, Say
 from tests.unit.coordinator.test_claims import CATALOGS, asked
 
 MENU: Mapping[str, Any] = json.loads((CATALOGS / "coffee_bar.json").read_text(encoding="utf-8"))

@@ -9,8 +9,9 @@ import pytest
 from services.coordinator.agents.profile import Behaviour, Grounding, Upsell, Verbosity
 from services.coordinator.models.local.memory import Asked, Memory
 from services.coordinator.models.local.offers import left, taken, takes
-from services.coordinator.models.local.policy import Call, Say, Setting, ToolAnswer, next_step
+from services.coordinator.models.local.policy import Setting, ToolAnswer, next_step
 from services.coordinator.models.local.replies import read_back
+from services.coordinator.models.local.steps import Call, Say
 from services.coordinator.sessions.cart import Cart, CartLine, to_json
 from services.coordinator.tools.suggest import chosen, fitting
 

@@ -5,7 +5,8 @@ import pytest
 from services.coordinator.agents.profile import Behaviour, Grounding, Upsell, Verbosity
 from services.coordinator.models.local.memory import Memory
 from services.coordinator.models.local.passages import Passage, passages_of, quoted
-from services.coordinator.models.local.policy import Call, Say, Setting, ToolAnswer, next_step
+from services.coordinator.models.local.policy import Setting, ToolAnswer, next_step
+from services.coordinator.models.local.steps import Call, Say
 
 HOURS = Passage(
     1,

@@ -13,14 +13,9 @@ from services.coordinator.models.local.memory import (
     of_document,
     to_document,
 )
-from services.coordinator.models.local.policy import (
-    Call,
-    Say,
-    Step,
-    ToolAnswer,
-    next_step,
-)
+from services.coordinator.models.local.policy import ToolAnswer, next_step
 from services.coordinator.models.local.replies import read_back
+from services.coordinator.models.local.steps import Call, Say, Step
 from services.coordinator.sessions.cart import (
     AddOn,
     Cart,

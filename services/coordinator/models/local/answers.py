@@ -225,8 +225,14 @@ def _listing(question: str, found: Found, menu: MenuView) -> str:
 
 def _stocked(things: Sequence[Item] | Sequence[Value], opening: str) -> list[str]:
     have = [thing.name for thing in things if thing.available]
-    gone = [replies.sold_out(thing.name) for thing in things if not thing.available]
+    gone = [_gone(thing) for thing in things if not thing.available]
     return [*([f"{opening} {_some(have)}."] if have else []), *gone]
+
+
+def _gone(thing: Item | Value) -> str:
+    if isinstance(thing, Item) and thing.served:
+        return replies.not_served(thing.name, thing.served)
+    return replies.sold_out(thing.name)
 
 
 def _missing(question: str, found: Found, _menu: MenuView) -> str:

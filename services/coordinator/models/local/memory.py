@@ -13,6 +13,7 @@ class Asked(StrEnum):
     APPROVAL = "approval"
     CHOICE = "choice"
     CHANGE = "change"
+    FEWER = "fewer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,22 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Few:
+    """A product of which fewer are left than the cart has; an empty name for none."""
+
+    name: str = ""
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What the model knows of the dialogue so far.
 
     ``read_back`` is the last read-back, kept while the cart is as it says; ``placed`` the short
     number of the order placed last; ``topic`` the question just answered and ``offered`` the one
     product it named; ``subject`` the product spoken of last; ``suggested`` the product offered
-    beside the order; ``codes`` wait for something to be used on; ``pending`` what is to be chosen.
+    beside the order; ``codes`` wait for something to be used on; ``pending`` what is to be chosen;
+    ``few`` what the guest is asked to have fewer of.
     """
 
     asked: Asked = Asked.NOTHING
@@ -42,6 +52,7 @@ class Memory:
     pending: Pending = field(default_factory=Pending)
     suggested: str = ""
     codes: tuple[str, ...] = ()
+    few: Few = field(default_factory=Few)
 
 
 def to_document(memory: Memory) -> dict[str, Any]:
@@ -59,12 +70,14 @@ def to_document(memory: Memory) -> dict[str, Any]:
             "phrase": memory.pending.phrase,
             "names": list(memory.pending.names),
         },
+        "few": {"name": memory.few.name, "left": memory.few.left},
     }
 
 
 def of_document(document: Mapping[str, Any]) -> Memory:
     """Return the memory stored as JSON; what is missing is forgotten."""
     pending: Mapping[str, Any] = document.get("pending") or {}
+    few: Mapping[str, Any] = document.get("few") or {}
     return Memory(
         Asked(str(document.get("asked", ""))),
         str(document.get("read_back", "")),
@@ -78,4 +91,5 @@ def of_document(document: Mapping[str, Any]) -> Memory:
         ),
         str(document.get("suggested", "")),
         tuple(map(str, document.get("codes", ()))),
+        Few(str(few.get("name", "")), int(few.get("left", 0))),
     )

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from functools import lru_cache
 
 from services.coordinator.models.local.memory import of_document, to_document
-from services.coordinator.models.local.policy import Call, Setting, ToolAnswer, next_step
+from services.coordinator.models.local.policy import Setting, ToolAnswer, next_step
+from services.coordinator.models.local.steps import Call
 from services.coordinator.models.port import (
     CallDelta,
     Delta,

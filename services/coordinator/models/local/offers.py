@@ -2,6 +2,8 @@
 
 import re
 
+from services.coordinator.models.local.approval import approves
+from services.coordinator.models.local.memory import Memory
 from services.coordinator.models.local.wording import words
 
 _TAKING = re.compile(
@@ -23,6 +25,13 @@ _ADDING = re.compile(
     r"\b(?:add|include|throw in|put in) (?:that|it|one)(?: one| in| too)?"
     r"(?: (?P<times>twice|(?:two|three|four) times))?\b",
     re.IGNORECASE,
+)
+_SO_MANY = re.compile(
+    r"^(?:(?:no|nope|yes|yeah|yep|ok|okay|sure|well|oh|alright|fine|please|then|just|only|the|"
+    r"make (?:it|that)|give me|let us (?:do|make it)|i will (?:take|have)|i would like) )*"
+    r"(?P<count>one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2})"
+    r"(?: (?:(?:is|are|will be|would be|sounds?) (?:fine|ok|okay|good|great|enough|perfect)|"
+    r"will do|then|please|thanks|thank you|of (?:them|those)))*$"
 )
 _IT = r"(?:it|that|this|them|those|one|any|anything(?: else)?|that one|the offer)"
 _LEAVING = re.compile(
@@ -46,6 +55,18 @@ def taken(text: str, name: str) -> str:
         return f"add {found['count'] or found['taken'] or _often(found)} {name}"
     others, count = _ADDING.subn(lambda it: f"add {_often(it)} {name}", text, count=1)
     return others if count else ""
+
+
+def fewer(text: str, memory: Memory) -> str:
+    """What a guest orders who will have as many as are left, or so many; empty for anything else.
+
+    It is about the product that was asked about, which the cart's parser knows.
+    """
+    if not memory.few.name:
+        return ""
+    if found := _SO_MANY.match(" ".join(words(text))):
+        return f"make it {found['count']}"
+    return f"make it {memory.few.left}" if approves(text) else ""
 
 
 def _often(found: re.Match[str]) -> str:

@@ -18,14 +18,27 @@ from services.coordinator.models.local.answers import Answer, answer
 from services.coordinator.models.local.codes import Named, bare_code, codes_in
 from services.coordinator.models.local.memory import Asked, Memory, Pending
 from services.coordinator.models.local.menu import names_anything
-from services.coordinator.models.local.offers import left, taken
+from services.coordinator.models.local.offers import fewer, left, taken
 from services.coordinator.models.local.passages import passages_of, quoted
 from services.coordinator.models.local.pointing import POINTING, in_context
+from services.coordinator.models.local.steps import (
+    Call,
+    Say,
+    Step,
+    after_confirm,
+    ask_fewer,
+    ask_which,
+    cancelled,
+    joined,
+    read_again,
+    with_nothing,
+)
 from services.coordinator.models.local.troubles import troubles as told_troubles
 from services.coordinator.models.local.views import (
     NO_MENU,
     MenuView,
     Promotions,
+    Scarce,
     UpdateView,
     menu_of,
     promotions_of,
@@ -48,25 +61,6 @@ class ToolAnswer:
     def menu(self) -> MenuView:
         """The menu it tells."""
         return menu_of(self.content)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Call a tool with these arguments."""
-
-    name: str
-    arguments: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Answer with a text, and remember."""
-
-    text: str
-    memory: Memory
-
-
-Step = Call | Say
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +119,7 @@ def next_step(
     """Return the next step for a guest's text, given the tools' answers of this turn so far."""
     turn = _begun(text, answers, memory, setting or Setting())
     if "confirm" in turn.done:
-        return _after_confirm(turn.done["confirm"], memory)
+        return after_confirm(turn.done["confirm"], memory)
     turn = _settled(_with_bare_code(turn))
     if call := turn.first or _order_call(turn):
         return call
@@ -144,7 +138,7 @@ def _begun(text: str, answers: Sequence[ToolAnswer], memory: Memory, setting: Se
     done = {given.name: given.content for given in answers}
     menu = next((given.menu for given in answers if given.name == "retrieve_menu"), NO_MENU)
     named = codes_in(text) if "apply_promos" in setting.tools else Named((), text)
-    order = taken(named.rest, memory.suggested)
+    order = taken(named.rest, memory.suggested) or fewer(named.rest, memory)
     if (named.codes or named.drops) and not named.rest:
         reading = Reading(Act.NAME_CODE, False)
     elif order:
@@ -199,7 +193,8 @@ def _order_call(turn: _Turn) -> Call | None:
     codes = turn.named.codes or waiting
     if (codes or turn.named.drops) and has_cart and turn.may_call("apply_promos"):
         return Call("apply_promos", {"codes": list(codes)})
-    grew = update is not None and update.changed and update.added and not update.questions
+    open_questions = update is not None and (update.questions or update.few)
+    grew = update is not None and update.changed and update.added and not open_questions
     if grew and has_cart and turn.may_call("suggest_product"):
         return Call("suggest_product", {})
     return None
@@ -228,7 +223,7 @@ def _said(turn: _Turn, told: Answer, query: str, subject: str) -> Say:
     if promotions and promotions.read_back:
         memory = replace(memory, read_back=promotions.read_back)
         update = replace(update, read_back=promotions.read_back) if update else None
-    said = _joined(_about_codes(turn), said)
+    said = joined(_about_codes(turn), said)
     if update:
         step = _after_update(update, turn.reading, said, memory)
     else:
@@ -263,7 +258,7 @@ def _answered(turn: _Turn, told: Answer, quote: str) -> str:
     if not turn.reading.question:
         return quote
     if told.is_known:
-        return _joined(told.text, quote)
+        return joined(told.text, quote)
     found = turn.done.get("search_knowledge_base")
     is_out = found is not None and not found.get("ok")
     return quote or (replies.CANNOT_LOOK_UP if is_out else told.text)
@@ -278,7 +273,7 @@ def _about_codes(turn: _Turn) -> str:
     asked = {code.upper() for code in codes}
     refused = {code.upper(): reason for code, reason in promotions.refusals}
     used = [code.upper() for code in codes if code.upper() not in refused]
-    return _joined(
+    return joined(
         replies.codes_used(used, promotions.reasons) if used and promotions.reasons else "",
         *(replies.code_refused(c, refused[c]) for c in refused if c in asked),
     )
@@ -294,9 +289,9 @@ def _with_offer(turn: _Turn, step: Say) -> tuple[str, str]:
     praise = replies.GREAT_CHOICE if turn.setting.is_chatty and not update.refusals else ""
     suggestion = suggestion_of(turn.done.get("suggest_product", {}))
     if suggestion is None:
-        return _joined(praise, step.text), ""
+        return joined(praise, step.text), ""
     offer = replies.offer(suggestion.name, suggestion.price_minor, suggestion.currency_code)
-    return _joined(praise, offer, step.text), suggestion.name
+    return joined(praise, offer, step.text), suggestion.name
 
 
 def _in_talk(reading: Reading, memory: Memory) -> Reading:
@@ -316,55 +311,20 @@ def _needs_update(reading: Reading, memory: Memory) -> bool:
 
 def _after_update(update: UpdateView, reading: Reading, said: str, memory: Memory) -> Say:
     if reading.act is Act.CANCEL and update.is_empty:
-        return _cancelled(update, memory)
+        return cancelled(update, memory)
     troubles = told_troubles(update)
     if update.questions:
         asked = update.questions[0]
-        return _ask_which(Pending(asked.phrase, asked.names), update, _joined(said, troubles))
+        return ask_which(Pending(asked.phrase, asked.names), update, joined(said, troubles))
     if memory.pending.names and not update.changed and not troubles:
-        return _ask_which(memory.pending, update, said)
+        return ask_which(memory.pending, update, said)
     if update.is_empty:
-        return _with_nothing(update, said, troubles, memory)
+        return with_nothing(update, said, troubles, memory)
+    if update.few:
+        return ask_fewer(update.few[0], update.read_back, joined(said, troubles))
     if update.is_idle and not said and memory.asked is not Asked.CHANGE and reading.act is Act.SAY:
         said = replies.OFF_TOPIC_BRIEF
-    return _read_back(update.read_back, said, troubles)
-
-
-def _cancelled(update: UpdateView, memory: Memory) -> Say:
-    placed = replies.cancelling_placed(memory.placed) if memory.placed else ""
-    return Say(
-        replies.CANCELLED if update.changed else placed or replies.NOTHING_TO_CANCEL, Memory()
-    )
-
-
-def _ask_which(pending: Pending, update: UpdateView, said: str) -> Say:
-    text = replies.which(pending.phrase, pending.names)
-    return Say(_joined(said, text), Memory(Asked.CHOICE, update.read_back, pending=pending))
-
-
-def _with_nothing(update: UpdateView, said: str, troubles: str, memory: Memory) -> Say:
-    if update.changed:
-        return Say(_joined(said, troubles, replies.EMPTY_CART), Memory())
-    if troubles:
-        return Say(_joined(said, troubles, replies.ASK_FOR_ORDER), Memory())
-    if said:
-        return Say(said, Memory())
-    if update.unparsed:
-        return Say(replies.for_which(update.unparsed[0]), Memory())
-    return Say(replies.ALREADY_PLACED if memory.placed else replies.OFF_TOPIC, Memory())
-
-
-def _after_confirm(content: Mapping[str, Any], memory: Memory) -> Say:
-    if content.get("ok"):
-        order_id = str(content["order_id"])
-        text = replies.placed(order_id, int(content["total_minor"]), str(content["currency_code"]))
-        return Say(text, Memory(placed=replies.short_id(order_id)))
-    gone = tuple(map(str, content.get("sold_out", ())))
-    trouble = replies.sold_out(replies.join(gone)) if gone else ""
-    read_back = str(content.get("read_back", ""))
-    if not read_back:
-        return Say(_joined(trouble, replies.EMPTY_CART), Memory(placed=memory.placed))
-    return _read_back(read_back, "", trouble)
+    return read_again(update.read_back, said, troubles)
 
 
 def _reply(turn: _Turn, said: str, memory: Memory) -> Say:
@@ -391,17 +351,16 @@ def _reply(turn: _Turn, said: str, memory: Memory) -> Say:
             text = "" if has_cart else empty
         case _:
             text = said
-    if is_choosing and reading.act is not Act.REJECT:
-        which = replies.which(memory.pending.phrase, memory.pending.names)
-        return Say(_joined(text, which), memory)
-    if has_cart:
-        return _read_back(memory.read_back, text, "")
+    return _with_open_question(text, memory, is_rejected=reading.act is Act.REJECT)
+
+
+def _with_open_question(text: str, memory: Memory, *, is_rejected: bool) -> Say:
+    """The text, and again what was asked before it."""
+    if memory.pending.names and not is_rejected:
+        return Say(joined(text, replies.which(memory.pending.phrase, memory.pending.names)), memory)
+    if memory.few.name:
+        scarce = Scarce(memory.few.name, memory.few.left, one_line=True)
+        return ask_fewer(scarce, memory.read_back, text)
+    if memory.read_back:
+        return read_again(memory.read_back, text, "")
     return Say(text, Memory())
-
-
-def _read_back(read_back: str, said: str, troubles: str) -> Say:
-    return Say(_joined(said, troubles, read_back), Memory(Asked.APPROVAL, read_back))
-
-
-def _joined(*texts: str) -> str:
-    return " ".join(text for text in texts if text)

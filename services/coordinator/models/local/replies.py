@@ -12,6 +12,10 @@ ASK_FOR_CHANGE = "No problem. What should I change?"
 CANCELLED = "All right, I've cleared your order. Tell me whenever you'd like to order."
 NOTHING_TO_CANCEL = "There is nothing in your order yet. What can I get you?"
 EMPTY_CART = "Your order is empty so far. What can I get you?"
+CHANGE_WHICH = "What should I change?"
+QUOTE_EXPIRED = "Sorry, the price I had for you no longer holds, so I have worked it out anew."
+PROMOTION_USED_UP = "Sorry, a promotion has been used up, so I have worked the price out anew."
+REPRICED = "Sorry, the price has changed since."
 OFF_TOPIC = "I can only take orders and answer questions about our menu. What can I get you?"
 OFF_TOPIC_BRIEF = "I can only help with the menu and your order."
 GO_ON = "Of course, what would you like to know?"
@@ -81,6 +85,22 @@ def sold_out(phrase: str) -> str:
     return f"Sorry, we're out of {_bare(phrase)} right now."
 
 
+def only_left(name: str, left: int) -> str:
+    """Say that fewer are left than the guest wants."""
+    return f"Sorry, we have only {left} × {name} left."
+
+
+def make_it(left: int) -> str:
+    """Offer what is left."""
+    return f"Shall I make it {left}?"
+
+
+def promotions_ended(names: Sequence[str]) -> str:
+    """Say that promotions of the read-back are off no longer."""
+    count = "counts" if len(names) == 1 else "count"
+    return f"Sorry, {join(names)} no longer {count} for this order, so there is another total."
+
+
 def not_served(phrase: str, hours: str) -> str:
     """Say when something is served that is not served now."""
     return f"Sorry, {_bare(phrase)} is served {hours}."
@@ -148,13 +168,12 @@ def _total(cart: Cart) -> str:
     if not cart.total_minor:
         return ""
     payable = money(cart.payable_minor, cart.currency_code)
-    tax = (
-        f", with {money(added, cart.currency_code)} tax" if (added := cart.added_tax_minor) else ""
-    )
-    if not cart.discounts:
-        return f" That's {payable}{tax}."
-    full = money(cart.total_minor, cart.currency_code)
-    return f" That's {full} less {join(_discounts(cart))}: {payable} to pay{tax}."
+    added = cart.added_tax_minor
+    if not cart.discounts and not added:
+        return f" That's {payable}."
+    less = f" less {join(_discounts(cart))}" if cart.discounts else ""
+    tax = f" plus {money(added, cart.currency_code)} tax" if added else ""
+    return f" That's {money(cart.total_minor, cart.currency_code)}{less}{tax}: {payable} to pay."
 
 
 def _discounts(cart: Cart) -> Iterator[str]:

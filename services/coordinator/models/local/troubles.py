@@ -1,7 +1,15 @@
-"""What could not be put in the cart, said to the guest."""
+"""What could not be put in the cart or ordered, said to the guest."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from services.coordinator.models.local import replies
 from services.coordinator.models.local.views import UpdateView
+
+_REFUSED = {
+    "promotion_used_up": replies.PROMOTION_USED_UP,
+    "quote_expired": replies.QUOTE_EXPIRED,
+}
 
 
 def troubles(update: UpdateView) -> str:
@@ -24,3 +32,17 @@ def troubles(update: UpdateView) -> str:
             case _:
                 told.append(replies.not_on_menu(refused.phrase))
     return " ".join(dict.fromkeys(told))
+
+
+def troubles_of_order(content: Mapping[str, Any]) -> str:
+    """Say why the order could not be placed as it was approved; empty for nothing to be said."""
+    if gone := _names(content, "sold_out"):
+        return replies.sold_out(replies.join(gone))
+    if ended := _names(content, "ended"):
+        return replies.promotions_ended(ended)
+    otherwise = replies.REPRICED if content.get("repriced") else ""
+    return _REFUSED.get(str(content.get("problem")), otherwise)
+
+
+def _names(content: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    return tuple(map(str, content.get(field, ())))

@@ -4,9 +4,10 @@ The menu is the JSON form of ``maitred.orders.v1.Catalog`` in snake_case, whole 
 ``currency_code``, ``products``, ``option_groups``, ``add_ons``, ``order_choices``. A cart update
 carries ``ParseCartResponse``: ``cart``, ``operations`` (``product_id``), ``changed``,
 ``read_back``, ``ambiguities`` (``phrase``, ``candidate_names``), ``refusals`` (``kind``,
-``phrase``, ``id``, ``product_id``) and ``unparsed`` (``text``). A suggestion has ``name``,
-``price_minor`` and ``currency_code``; promotions ``discounts`` (``reason``), ``refusals``
-(``code``, ``reason``) and ``read_back``. Fields that are missing are empty.
+``phrase``, ``id``, ``product_id``), ``unparsed`` (``text``) and ``few`` (``name``, ``left``,
+``one_line``). A suggestion has ``name``, ``price_minor`` and ``currency_code``; promotions
+``discounts`` (``reason``), ``refusals`` (``code``, ``reason``) and ``read_back``. Fields that are
+missing are empty.
 """
 
 from collections.abc import Mapping
@@ -40,7 +41,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A product."""
+    """A product; ``served`` says when it is to be had, where it is only not served now."""
 
     id: str
     name: str
@@ -53,6 +54,7 @@ class Item:
     add_on_ids: tuple[str, ...]
     attributes: tuple[tuple[str, str], ...]
     available: bool
+    served: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,15 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Scarce:
+    """A product of which only ``left`` are left; ``one_line`` is whether one line has all of it."""
+
+    name: str
+    left: int
+    one_line: bool
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateView:
     """What became of the guest's words."""
 
@@ -108,6 +119,7 @@ class UpdateView:
     spoken_of: str = ""
     was_reset: bool = False
     added: bool = False
+    few: tuple[Scarce, ...] = ()
 
     @property
     def is_idle(self) -> bool:
@@ -198,6 +210,15 @@ def update_of(document: _Json) -> UpdateView:
         spoken_of=_spoken_of(document, names),
         was_reset=bool(document.get("cart_was_reset")),
         added=any(one.get("kind") == "add_line" for one in document.get("operations", ())),
+        few=few_of(document),
+    )
+
+
+def few_of(document: _Json) -> tuple[Scarce, ...]:
+    """Return what a tool's answer says the cart has more of than are left."""
+    return tuple(
+        Scarce(str(one["name"]), int(one["left"]), bool(one["one_line"]))
+        for one in document.get("few", ())
     )
 
 
@@ -221,6 +242,7 @@ def _item(product: _Json) -> Item:
         add_on_ids=tuple(product.get("add_on_ids", ())),
         attributes=tuple((str(k), str(v)) for k, v in sorted(attributes.items())),
         available=not product.get("unavailable", False),
+        served=str(product.get("served", "")),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, field, replace
 from uuid import UUID
 
 from services.chassis.data.postgres import Connection
-from services.learning.events import READ, read
+from services.learning.events import READ, TENANT, read
 from services.learning.evidence import Observation, gathered, observed
 from services.learning.facts import Subject
 from services.learning.recommendations import Recommendation, prevails
@@ -31,7 +31,7 @@ class Pupil:
     def learn(self, events: Iterable[Logged]) -> "Pupil":
         """Learns from events in their order."""
         for event in events:
-            told = read(event.type, event.payload) if event.type in READ else None
+            told = read(event.type, event.payload) if event.type in READ - {TENANT} else None
             if isinstance(told, Recommendation):
                 if told.recommendation_id not in self.known:
                     self._replace(None, told)

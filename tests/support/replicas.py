@@ -16,7 +16,7 @@ from tests.support.ports import free_port
 
 TARGETS = ("orders", "coordinator", "gateway")
 REPLICAS = 2
-START_S = 60.0
+START_S = 180.0
 # Longer than our balancer takes to notice, however busy the machine is.
 DRAIN_DELAY_S = 2.0
 

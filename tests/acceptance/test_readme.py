@@ -142,3 +142,30 @@ def test_a_rating_is_taken_for_the_decision_that_chose_who_served(ran: Sequence[
 
     assert '"reward":1.0' in rated
     assert decision_id in decided
+
+
+def test_a_websocket_let_in_by_a_ticket_hears_of_the_order_too(ran: Sequence[Ran]) -> None:
+    (order_id,) = set(re.findall(r"ord_[0-9a-f]{32}", outputs(ran, "yes, please")[0]))
+    (heard,) = outputs(ran, "/ws/orders")
+
+    assert '"type":"subscribed"' in heard
+    assert order_id in heard
+
+
+def test_what_was_taken_in_is_sold_until_there_is_none_left(ran: Sequence[Ran]) -> None:
+    (taken_in,) = outputs(ran, "catalog/transfers")
+    wanted, refused = outputs(ran, "cardamom bun, please")
+    (ordered,) = outputs(ran, '"yes"')
+
+    assert "CATALOG_TRANSFER_STATE_SUCCEEDED" in taken_in
+    assert '"product_id":"cardamom_bun"' in wanted
+    assert '"status":"ORDER_STATUS_PLACED"' in ordered
+    assert '"lines":[]' in refused
+
+
+def test_what_runs_behind_is_shown(ran: Sequence[Ran]) -> None:
+    (jobs,) = outputs(ran, "jobs list")
+    (workers,) = outputs(ran, "/health/workers")
+
+    assert "orders.transfer_catalog" in jobs
+    assert '"status":"ok"' in workers

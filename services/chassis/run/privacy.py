@@ -89,9 +89,10 @@ _NORTH_AMERICAN = re.compile(
     rf"(?<![\w+.,:/\-])(?:1{_BETWEEN})?[(]?[2-9]\d\d{_BETWEEN}{{1,2}}\d{{3}}[.{_DASHES}]\d{{4}}(?!\w)"
 )
 _CALLED = re.compile(
-    r"\b(?:phone|tel|telephone|mobile|cell|call|ring|whatsapp|sms|text|fax|contact|reach|handy|"
-    r"telefon|mobil|rufnummer|anrufen|t[ée]l[ée]phone|t[ée]l|portable|appel\w*|tel[ée]fono|"
-    r"m[óo]vil|llam\w*|cellulare|chiama\w*)\b[^\d\n]{0,20}?"
+    # Not by the name we put in the place of a number, nor past it.
+    r"\b(?<!\[(?=phone\]))(?:phone|tel|telephone|mobile|cell|call|ring|whatsapp|sms|text|fax|"
+    r"contact|reach|handy|telefon|mobil|rufnummer|anrufen|t[ée]l[ée]phone|t[ée]l|portable|appel\w*|tel[ée]fono|"
+    r"m[óo]vil|llam\w*|cellulare|chiama\w*)\b(?:(?!\[(?:mail|iban|card|phone)\])[^\d\n]){0,20}?"
     rf"(?P<number>(?<![\w+.,:/\-]){_NO_TIME}[(]?\d(?:{_BETWEEN}{{0,3}}\d){{6,14}})(?!\w)",
     re.IGNORECASE,
 )

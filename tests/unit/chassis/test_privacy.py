@@ -129,6 +129,14 @@ def test_masking_never_lengthens_a_text_and_is_done_once(text: str) -> None:
     assert mask(once).text == once
 
 
+@pytest.mark.parametrize("then", [" for 1234 5678", " (1234 5678)"])
+def test_what_stands_behind_a_masked_number_is_not_called_by_it(then: str) -> None:
+    once = mask(f"Call +49 170 1234567{then}").text
+    assert once == f"Call [phone]{then}"
+    assert mask(once).text == once
+    assert mask("phone [mobile]: 1234 5678").text == "phone [mobile]: [phone]"
+
+
 @given(st.integers(min_value=0, max_value=10**14 - 1), st.sampled_from([" ", "-", "", "\u2009"]))
 def test_no_card_number_gets_through_however_it_is_grouped(number: int, between: str) -> None:
     fifteen = f"4{number:014d}"

@@ -273,3 +273,22 @@ async def test_the_relay_makes_the_months_it_needs_and_drops_those_past_retentio
     async with bench.relaying():
         await eventually(renewed)
     assert f"events.log_{datetime.now(UTC):%Y_%m}" in await months()
+
+
+async def test_streams_are_trimmed_while_somebody_reads_the_log_for_long(bench: Bench) -> None:
+    for moment in (datetime(2020, 2, 15, tzinfo=UTC), datetime.now(UTC) - 3 * DAY):
+        await bench.store().keep_log_month(moment)
+    await moved(bench, 4)
+    await bench.publisher().reconcile([PARTITION])
+    async with bench.admin.transaction() as connection:
+        await connection.execute(
+            "UPDATE events.log SET log_time = now() - interval '3 days' WHERE seq <= 2"
+        )
+
+    async def trimmed() -> bool:
+        return await bench.seqs() == [3, 4]
+
+    async with bench.admin.transaction() as backup:
+        await backup.fetch("SELECT count(*) FROM events.log")
+        async with bench.relaying(trim_every_s=0.1):
+            await eventually(trimmed)

@@ -160,3 +160,28 @@ def test_an_answer_names_the_one_product_it_is_about() -> None:
     menu = menu_of(MENU)
     assert answer("how much is the pho", menu) == Answer("Pho is €11.00.", "Pho")
     assert answer("what is vegan", menu).named == ""
+
+
+@pytest.mark.parametrize("category", ["Soups", "Lunch"])
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("do you have soup", "Sorry, Tomato soup is served 11:00 to 14:00."),
+        ("when do you serve tomato soup", "Sorry, Tomato soup is served 11:00 to 14:00."),
+        ("do you have tea", "Sorry, we're out of Tea right now."),
+    ],
+)
+def test_what_cannot_be_had_now_is_told_with_its_hours(
+    category: str, question: str, text: str
+) -> None:
+    soup = {"name": "Tomato soup", "category": category, "served": "11:00 to 14:00"}
+    products = [soup, {"name": "Tea", "category": "Drinks"}]
+    menu = menu_of({"products": [{**one, "unavailable": True} for one in products]})
+    assert answer(question, menu).text == text
+
+
+def test_prices_are_told_of_what_cannot_be_had_too() -> None:
+    soup = {"name": "Tomato", "category": "Soups", "price_minor": 500, "unavailable": True}
+    menu = menu_of({"currency_code": "EUR", "products": [soup]})
+    assert answer("how much are the soups", menu).text == "Tomato €5.00."
+    assert answer("what is the cheapest", menu).text == "The Tomato, at €5.00."

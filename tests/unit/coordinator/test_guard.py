@@ -34,11 +34,13 @@ from services.coordinator.tools.ports import (
     Menu,
     Origin,
     Promoted,
+    PromotionUsedUp,
     Quote,
     QuoteExpired,
     Reading,
     SoldOut,
 )
+from services.coordinator.tools.shortage import Shortage, focus_on, shortages
 from services.coordinator.tools.tool import Situation
 
 MILK = Option("milk", "oat", "Oat milk", price_delta_minor=40)
@@ -161,9 +163,10 @@ def test_a_yes_may_repeat_the_order_but_not_add_to_it(after: Cart, more: bool) -
 class Kitchen:
     """Orders as a test scripts it: what a quote of the cart comes to, and what was placed."""
 
-    def __init__(self, outcome: Cart | Exception, expired: bool = False) -> None:
+    def __init__(self, outcome: Cart | Exception, refusal: Exception | None = None) -> None:
         self.outcome = outcome
-        self.expired = expired
+        self.refusal = refusal
+        self.quoted: list[str] = []
         self.placed: list[tuple[str, str]] = []
         self.found: PlacedOrder | None = None
 
@@ -175,6 +178,7 @@ class Kitchen:
         return Menu({}, "{}")
 
     async def quote(self, cart: Cart, request_id: str) -> Quote:
+        self.quoted.append(request_id)
         if isinstance(self.outcome, Exception):
             outcome, self.outcome = self.outcome, Cart((CAKE,), total_minor=300)
             raise outcome
@@ -184,8 +188,8 @@ class Kitchen:
         return Promoted(cart)
 
     async def place(self, quote_id: str, request_id: str, origin: Origin) -> PlacedOrder:
-        if self.expired:
-            raise QuoteExpired
+        if self.refusal:
+            raise self.refusal
         self.placed.append((quote_id, request_id))
         return PlacedOrder("ord_1", 720, "EUR", b"")
 
@@ -236,9 +240,43 @@ async def test_what_sold_out_is_named_and_the_rest_quoted_again() -> None:
 
 
 async def test_a_quote_that_ran_out_asks_again() -> None:
-    result = await confirm(Kitchen(CART, expired=True)).call({}, situation())
+    kitchen = Kitchen(CART, QuoteExpired())
+    result = await confirm(kitchen).call({}, situation())
     assert (result.ok, result.content["problem"]) == (False, "quote_expired")
     assert result.cart == CART
+    assert kitchen.quoted == [str(KEY), f"{KEY}/again"]
+
+
+async def test_a_promotion_used_up_is_named_and_the_cart_quoted_without_it() -> None:
+    kitchen = Kitchen(CART)
+    result = await confirm(kitchen).call(
+        {}, situation(CUT, Consent(fingerprint(CUT), approved=True))
+    )
+    assert (result.content["problem"], result.content["ended"]) == ("cart_changed", ["Spring week"])
+    refused = Kitchen(CART, PromotionUsedUp())
+    result = await confirm(refused).call({}, situation())
+    assert result.content["problem"] == "promotion_used_up"
+    assert result.content["read_back"] == "Latte and Cake"
+    assert kitchen.placed == refused.placed == []
+
+
+@pytest.mark.parametrize("at_placing", [False, True])
+async def test_of_what_is_left_nothing_is_taken_without_the_guest(at_placing: bool) -> None:
+    two = replace(CART, lines=(replace(LATTE, quantity=2), CAKE))
+    short = SoldOut(frozenset(), {"latte": 1})
+    kitchen = Kitchen(two, short) if at_placing else Kitchen(short)
+    result = await confirm(kitchen).call({}, situation(two, Consent(fingerprint(two), True)))
+    assert result.content["few"] == [{"name": "Latte", "wanted": 2, "left": 1, "one_line": True}]
+    assert (result.cart, result.focus.line_id) == (two, "l1")
+    assert kitchen.placed == []
+
+
+def test_of_several_lines_the_guest_says_which_to_change() -> None:
+    plain = replace(LATTE, line_id="l3", options=())
+    (short,) = shortages(Cart((LATTE, plain, CAKE)), {"latte": 1, "tea": 1})
+    assert short == Shortage("Latte", 2, 1)
+    assert focus_on([short], Focus("l2")) == Focus("l2")
+    assert shortages(CART, {"latte": 1}) == ()
 
 
 async def test_a_yes_that_orders_more_is_read_back_again() -> None:

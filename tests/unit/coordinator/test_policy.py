@@ -8,6 +8,7 @@ import pytest
 
 from services.coordinator.models.local.memory import (
     Asked,
+    Few,
     Memory,
     Pending,
     of_document,
@@ -23,6 +24,7 @@ from services.coordinator.sessions.cart import (
     Discount,
     Option,
     OrderChoice,
+    Tax,
     to_json,
 )
 
@@ -218,6 +220,78 @@ def test_a_refused_confirmation_reads_the_new_cart_back() -> None:
     content = {"ok": False, "sold_out": ["Soy"], "read_back": READ_BACK}
     step = next_step("yes", [ToolAnswer("confirm", content)], WAITING)
     assert step == Say(f"Sorry, we're out of Soy right now. {READ_BACK}", WAITING)
+
+
+FEW = [{"name": "Ramen", "wanted": 3, "left": 2, "one_line": True}]
+ONLY_TWO = "Sorry, we have only 2 × Ramen left. Shall I make it 2?"
+ASKED_FEWER = Memory(Asked.FEWER, READ_BACK, few=Few("Ramen", 2))
+
+
+def test_what_is_left_is_offered_instead_of_a_read_back() -> None:
+    step = next_step("3 ramens", [update(few=FEW)], Memory())
+    assert step == Say(ONLY_TWO, replace(ASKED_FEWER, subject="Ramen"))
+    content = {"ok": False, "problem": "sold_out", "read_back": READ_BACK, "few": FEW}
+    assert next_step("yes", [ToolAnswer("confirm", content)], WAITING) == Say(ONLY_TWO, ASKED_FEWER)
+    assert of_document(to_document(ASKED_FEWER)) == ASKED_FEWER
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("yes", "make it 2"),
+        ("sure, go ahead", "make it 2"),
+        ("no, just one please", "make it one"),
+        ("2 is fine", "make it 2"),
+        ("yes and an udon", "yes and an udon"),
+        ("an udon instead", "an udon instead"),
+    ],
+)
+def test_a_shortage_is_answered_by_what_the_guest_says(text: str, wish: str) -> None:
+    assert next_step(text, [], ASKED_FEWER) == Call("update_cart", {"text": wish})
+
+
+@pytest.mark.parametrize(
+    ("text", "said_first"), [("hmm, let me think", "Take your time. "), ("that's all", "")]
+)
+def test_a_shortage_stays_to_be_answered(text: str, said_first: str) -> None:
+    step = next_step(text, [], ASKED_FEWER)
+    if isinstance(step, Say):
+        assert (step.text, step.memory.few) == (f"{said_first}{ONLY_TWO}", ASKED_FEWER.few)
+    else:
+        assert step.name != "confirm"
+
+
+def test_a_no_to_what_is_left_asks_what_to_change() -> None:
+    step = next_step("no", [], ASKED_FEWER)
+    assert step == Say("No problem. What should I change?", Memory(Asked.CHANGE, READ_BACK))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ({"problem": "quote_expired"}, "Sorry, the price I had for you no longer holds, so"),
+        ({"problem": "promotion_used_up"}, "Sorry, a promotion has been used up, so"),
+        ({"problem": "cart_changed", "repriced": True}, "Sorry, the price has changed since."),
+        ({"ended": ["Spring", "May"]}, "Sorry, Spring and May no longer count for this order, so"),
+    ],
+)
+def test_what_takes_another_yes_is_told_before_the_read_back(
+    content: Mapping[str, Any], why: str
+) -> None:
+    answer = ToolAnswer("confirm", {"ok": False, "read_back": READ_BACK, **content})
+    text = said(next_step("yes", [answer], WAITING))
+    assert text.startswith(why)
+    assert text.endswith(READ_BACK)
+
+
+def test_the_read_back_names_an_added_tax_and_all_that_is_to_be_paid() -> None:
+    taxed = replace(CART, taxes=(Tax(1000, 1200, 120, included=False),))
+    assert "That's €12.00 plus €1.20 tax: €13.20 to pay." in read_back(taxed)
+    off = replace(taxed, discounts=(Discount("spring", "Spring", "", 100),))
+    told = "That's €12.00 less €1.00 for Spring plus €1.20 tax: €12.20 to pay."
+    assert told in read_back(off)
+    included = replace(CART, taxes=(Tax(1000, 1091, 109, included=True),))
+    assert read_back(included) == READ_BACK
 
 
 def test_the_read_back_names_all_that_was_chosen() -> None:

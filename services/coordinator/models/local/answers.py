@@ -10,6 +10,7 @@ from services.coordinator.models.local.menu import Found, find, values_of
 from services.coordinator.models.local.views import Item, MenuView, Value
 
 _MOST = 12
+_MOST_GONE = 3
 _PRICE = re.compile(r"\b(?:how much|price|prices|cost|costs|expensive|cheap|cheapest|charge)\b")
 _CHEAPEST = re.compile(r"\b(?:cheapest|least expensive|lowest price)\b")
 _QUESTION_AHEAD = re.compile(
@@ -127,7 +128,8 @@ def _prices(question: str, found: Found, menu: MenuView) -> str:
         return "I don't have any prices here; our staff can tell you."
     if _CHEAPEST.search(question):
         return _cheapest(found, menu)
-    return f"{_some(_listed_prices(question, found, menu))}." if found.anything else ""
+    prices = _listed_prices(question, found, menu)
+    return f"{_some(prices)}." if prices else ""
 
 
 def _listed_prices(question: str, found: Found, menu: MenuView) -> list[str]:
@@ -135,8 +137,9 @@ def _listed_prices(question: str, found: Found, menu: MenuView) -> list[str]:
         return [_priced(question, item, menu) for item in found.items[:5]]
     if found.all_values:
         return [f"{v.name} adds {_money(v.price_minor, menu)}" for v in found.all_values[:5]]
-    items = [i for i in menu.items if i.category in found.categories and i.available]
-    return [f"{i.name} {_money(i.price_minor, menu)}" for i in items]
+    items = [i for i in menu.items if i.category in found.categories]
+    can_be_had = [item for item in items if item.available]
+    return [f"{i.name} {_money(i.price_minor, menu)}" for i in can_be_had or items]
 
 
 def _priced(question: str, item: Item, menu: MenuView) -> str:
@@ -149,7 +152,8 @@ def _priced(question: str, item: Item, menu: MenuView) -> str:
 
 def _cheapest(found: Found, menu: MenuView) -> str:
     in_question = [i for i in menu.items if i in found.items or i.category in found.categories]
-    item = min((i for i in in_question or menu.items if i.available), key=lambda i: i.price_minor)
+    among = in_question or menu.items
+    item = min([i for i in among if i.available] or among, key=lambda i: i.price_minor)
     return f"The {item.name}, at {_money(item.price_minor, menu)}."
 
 
@@ -216,8 +220,9 @@ def _listing(question: str, found: Found, menu: MenuView) -> str:
     if found.values and not parts and not found.items:
         parts = _stocked(found.values, "Yes, we have")
     if found.categories and not parts and (found.is_loose or not found.items):
-        items = [name for category in found.categories for name in _in_category(category, menu)]
-        return f"We have {_some(items)}."
+        items = [item for item in menu.items if item.category in found.categories]
+        can_be_had = [item for item in items if item.available]
+        return " ".join(_stocked(can_be_had or items[:_MOST_GONE], "We have"))
     if found.items and not (parts and found.is_loose):
         parts += _stocked(found.items, "We have")
     return " ".join(parts)

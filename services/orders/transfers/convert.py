@@ -1,5 +1,6 @@
 """Transfers, and catalogs in bulk, between their contracts and the domain."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -170,9 +171,18 @@ def write_content(form: Format, document: bytes) -> str:
 def _of_json(text: str, before: catalog_pb2.Catalog, mode: Mode) -> catalog_pb2.Catalog:
     given = catalog_pb2.Catalog()
     try:
-        json_format.Parse(text, given)
+        is_object = isinstance(json.loads(text), dict)
+        if is_object:
+            json_format.Parse(text, given)
+    except json.JSONDecodeError as error:
+        raise Unreadable(Problem(f"This is no JSON: {error.msg}.", error.lineno)) from None
     except json_format.ParseError as error:
-        raise Unreadable(Problem(f"This is no catalog: {error}.")) from None
+        said = str(error).partition("\n")[0].rstrip(".")
+        raise Unreadable(Problem(f"This is no catalog: {said}.")) from None
+    except RecursionError:
+        raise Unreadable(Problem("This is no catalog: it is nested too deep.")) from None
+    if not is_object:
+        raise Unreadable(Problem("This is no catalog: it must be an object."))
     if mode is Mode.REPLACE:
         return given
     merged = catalog_pb2.Catalog()

@@ -114,7 +114,7 @@ def test_a_new_product_needs_a_name_and_a_price() -> None:
 
 def test_a_catalog_that_would_contradict_itself_is_refused() -> None:
     assert problems("product_id,option_group_ids\nlatte,milk\n") == [(0, "")]
-    assert problems("{", Format.JSON) == [(0, "")]
+    assert problems("{", Format.JSON) == [(1, "")]
     assert problems('{"products": [{"product_id": "tea"}]}', Format.JSON) == [(0, "")]
 
 
@@ -142,6 +142,26 @@ WORDS = st.text(
     st.characters(codec="utf-8", exclude_characters="\r\n\0", exclude_categories=["Z", "C"]),
     min_size=1,
 )
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ('{\n"products": [}', 2, "This is no JSON: Expecting value."),
+        ("[]", 0, "it must be an object."),
+        ("null", 0, "it must be an object."),
+        ("[" * 100_000, 0, "it is nested too deep."),
+        ('{"produkts": []}', 0, '"produkts" at "Catalog".'),
+    ],
+)
+def test_what_is_no_catalog_in_json_is_refused_in_a_sentence(
+    text: str, line: int, said: str
+) -> None:
+    with pytest.raises(Unreadable) as refused:
+        read_content(Format.JSON, Mode.MERGE, text, STORED)
+    (problem,) = refused.value.problems
+    assert problem.line == line
+    assert problem.description.endswith(said)
 
 
 def test_a_catalog_too_large_to_be_read_at_once_is_refused() -> None:

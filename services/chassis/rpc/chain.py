@@ -264,7 +264,11 @@ def problems_of(message: Message) -> list[FieldProblem]:
 
 
 def _problem(violation: protovalidate.Violation) -> FieldProblem:
-    return FieldProblem(_path(violation), violation.proto.message)
+    path, said = _path(violation), violation.proto.message
+    if not path:
+        # A rule of a whole message names the field itself, before a colon.
+        path, _, said = said.rpartition(": ")
+    return FieldProblem(path, said)
 
 
 def _path(violation: protovalidate.Violation) -> str:

@@ -152,6 +152,7 @@ async def test_a_manager_refunds_what_is_over_and_says_why(
     await client.move(owner, order.order_id, CANCELLED)
     silent = await failure(client.move(manager, order.order_id, REFUNDED))
     assert silent.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert [problem.field for problem in silent.fields] == ["reason"]
     refused = await failure(client.move(staff, order.order_id, REFUNDED, reason="cold"))
     assert refused.reason == "ROLE_REQUIRED"
     moved = await client.move(manager, order.order_id, REFUNDED, reason="cold, anna@example.com")

@@ -100,6 +100,16 @@ def read(text: str) -> Said:
     return said
 
 
+def id_in(text: str) -> str:
+    """The id in a message that `read` refuses; empty where there is none that could be one."""
+    try:
+        value = parse_json(text.encode())
+        said_id = _text(value, "id") if type(value) is dict else ""
+    except MalformedInput:
+        return ""
+    return said_id if _ID.fullmatch(said_id) else ""
+
+
 def write(kind: str, message_id: str, **fields: Any) -> bytes:
     """A message as a frame."""
     return _frame(_ENCODER.encode({"type": kind, "id": message_id, **fields}).encode())

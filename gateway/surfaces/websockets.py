@@ -222,7 +222,7 @@ class _Talk:
         try:
             said = _read(text)
         except Failure as failure:
-            self._refuse(failure, "")
+            self._refuse(failure, messages.id_in(text))
         else:
             await self._answer(said, subscriptions)
 

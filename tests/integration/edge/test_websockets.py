@@ -252,6 +252,7 @@ async def test_what_is_not_understood_is_told_and_ends_nothing(
         await opened.connection.send(said)
         told = await opened.hear()
         assert (told["type"], told["error"]["reason"]) == ("error", reason)
+        assert told["id"] == ("1" if '"id":"1"' in said else "")
         await opened.say("ping", "1")
         assert (await opened.hear())["type"] == "pong"
 

@@ -305,14 +305,21 @@ def _enum(enum: EnumDescriptor) -> Read:
     return decode
 
 
+_FORMS = {
+    "google.protobuf.Timestamp": "a time such as 2026-01-01T12:00:00Z",
+    "google.protobuf.Duration": "a number of seconds such as 1.5s",
+}
+
+
 def _well_known(message: Descriptor) -> Read:
     kind = GetMessageClass(message)
+    form = _FORMS.get(message.full_name, f"a {message.name} in its JSON form")
 
     def decode(value: Any) -> Message:
         try:
             return json_format.ParseDict(value, kind())
         except (json_format.ParseError, TypeError, ValueError) as error:
-            raise MalformedInput(f"must be a {message.name} in its JSON form") from error
+            raise MalformedInput(f"must be {form}") from error
 
     return decode
 

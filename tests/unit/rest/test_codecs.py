@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from maitred.coordinator.v1 import turn_pb2
 from maitred.identity.v1 import api_key_pb2
-from maitred.orders.v1 import cart_pb2, cart_service_pb2, catalog_pb2, order_pb2
+from maitred.orders.v1 import cart_pb2, cart_service_pb2, catalog_pb2, order_pb2, quote_pb2
 
 from gateway.transcoding.decoding import Decoders, MalformedInput, parse_json
 from gateway.transcoding.encoding import Encoders
@@ -136,6 +136,11 @@ def test_a_refusal_names_the_field(value: Any, field: str, problem: str) -> None
     with pytest.raises(MalformedInput) as refused:
         decode(cart_pb2.Cart, value)
     assert (refused.value.field, refused.value.problem) == (field, problem)
+
+
+def test_a_time_that_is_none_is_told_what_one_looks_like() -> None:
+    with pytest.raises(MalformedInput, match="create_time: must be a time such as 2026-"):
+        decode(quote_pb2.Quote, {"create_time": "yesterday"})
 
 
 def test_two_of_one_kind_are_refused() -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from services.assembly.demo.branches import new_branch
 from services.chassis.data.ids import IdFactory
 from services.chassis.data.outbox import CHANNEL, OutboxEvent, append
@@ -16,6 +18,10 @@ from tests.support.people import client, guest
 from tests.support.services import eventually
 
 TYPE = "maitred.feedback.v1"
+
+
+class Refused(Exception):
+    """The command did not do it, and says why."""
 
 
 def dlq(mesh: RunningMesh, key: str, *arguments: str) -> Any:
@@ -28,7 +34,8 @@ def dlq(mesh: RunningMesh, key: str, *arguments: str) -> Any:
         check=False,
         timeout=60,
     )
-    assert done.returncode == 0, done.stderr
+    if done.returncode:
+        raise Refused(done.stderr)
     return json.loads(done.stdout)
 
 
@@ -78,6 +85,8 @@ async def test_a_letter_is_found_replayed_and_given_up(mesh: RunningMesh) -> Non
     assert dlq_of_tenant("list", *mine) == []
     given_up = dlq_of_tenant("list", *mine, "--status", "discarded")
     assert {one["settle_reason"] for one in given_up} == {"a test"}
+    with pytest.raises(Refused, match="no such letter waits"):
+        dlq_of_tenant("replay", poison["dead_letter_id"])
     assert all(one["settled_by"].startswith("key_") for one in given_up)
 
     async def none_waits() -> bool:

@@ -104,7 +104,7 @@ def replay(
     """Make letters due at once; their consumers try them within seconds, in order."""
     meant = _meant(ids, _filter(consumer, kind, aggregate, error, since, until), everything)
     answer = _run(lambda client: client.call("POST", f"{PATH}:replay", meant), url, tenant)
-    _told(answer, "will be tried now", as_json)
+    _told(answer, "to be tried now", as_json, ids)
 
 
 @app.command()
@@ -126,7 +126,7 @@ def discard(
     meant = _meant(ids, _filter(consumer, kind, aggregate, error, since, until), everything)
     body = {**meant, "reason": reason}
     answer = _run(lambda client: client.call("POST", f"{PATH}:discard", body), url, tenant)
-    _told(answer, "were discarded", as_json)
+    _told(answer, "discarded", as_json, ids)
 
 
 def _run(work: "Callable[[GatewayClient], Awaitable[Any]]", url: str, tenant: str) -> Any:
@@ -173,9 +173,17 @@ def _meant(
     return {**chosen, **({"dead_letter_ids": list(ids)} if ids else {})}
 
 
-def _told(answer: Mapping[str, Any], what: str, as_json: bool) -> None:
+def _told(answer: Mapping[str, Any], what: str, as_json: bool, ids: Sequence[str] | None) -> None:
+    from services.assembly.refusal import Refusal
+
     count = answer.get("count", 0)
-    print(json.dumps({"count": count}) if as_json else f"{count} letters {what}.")
+    if ids and not count:
+        raise Refusal("no such letter waits: `maitred dlq show` says what became of one.")
+    print(json.dumps({"count": count}) if as_json else f"{_letters(count)} {what}.")
+
+
+def _letters(count: int) -> str:
+    return "1 letter" if count == 1 else f"{count} letters"
 
 
 def _table(letters: Sequence[Mapping[str, Any]]) -> None:
@@ -196,7 +204,7 @@ def _table(letters: Sequence[Mapping[str, Any]]) -> None:
     console = Console(highlight=False, markup=False)
     if letters:
         console.print(table)
-    console.print(f"{len(letters)} letters.")
+    console.print(f"{_letters(len(letters))}.")
 
 
 def _plain(value: str) -> str:

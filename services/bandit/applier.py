@@ -18,7 +18,7 @@ from services.chassis.data.postgres import FAULTS, Database
 
 _LOOK_EVERY_S = 0.5
 # What is told of before it is committed is there by then; and a burst is one look.
-_GATHER_S = 0.02
+_GATHER_S = 0.1
 
 _log = structlog.get_logger(__name__)
 

@@ -6,8 +6,18 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
-from maitred.orders.v1 import catalog_service_pb2, order_pb2, promotion_pb2
+from maitred.orders.v1 import (
+    catalog_service_pb2,
+    catalog_transfer_pb2,
+    catalog_transfer_service_pb2,
+    catalog_transfer_service_pb2_grpc,
+    order_pb2,
+    promotion_pb2,
+    webhook_service_pb2,
+    webhook_service_pb2_grpc,
+)
 
+from services.chassis.data.ids import from_id
 from services.chassis.data.postgres import Connection
 from services.chassis.rpc.identity import Role
 from tests.integration.orders.serving import OrdersClient
@@ -25,6 +35,10 @@ TABLES = (
     "order_lines",
     "order_discounts",
     "order_changes",
+    "webhooks",
+    "webhook_deliveries",
+    "webhook_attempts",
+    "catalog_transfers",
     "idempotency_keys",
 )
 
@@ -37,7 +51,7 @@ async def app(database: MigratedDatabase) -> AsyncIterator[Connection]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def filled(client: OrdersClient, tenant_id: UUID) -> UUID:
+async def filled(client: OrdersClient, app: Connection, tenant_id: UUID) -> UUID:
     """A tenant with rows in every table."""
     await client.promote(
         tenant_id,
@@ -54,7 +68,44 @@ async def filled(client: OrdersClient, tenant_id: UUID) -> UUID:
     order = await client.order(guest(tenant_id))
     staff = with_role(tenant_id, Role.STAFF)
     await client.move(staff, order.order_id, order_pb2.ORDER_STATUS_ACCEPTED)
+    await _ask_for_export(client, tenant_id)
+    await _send_to_nobody(client, app, tenant_id)
     return tenant_id
+
+
+async def _ask_for_export(client: OrdersClient, tenant_id: UUID) -> None:
+    transfers = catalog_transfer_service_pb2_grpc.CatalogTransferServiceStub(client.channel)
+    await transfers.ExportCatalog(
+        catalog_transfer_service_pb2.ExportCatalogRequest(
+            format=catalog_transfer_pb2.CATALOG_FORMAT_JSON
+        ),
+        metadata=metadata(with_role(tenant_id, Role.MANAGER)),
+    )
+
+
+async def _send_to_nobody(client: OrdersClient, app: Connection, tenant_id: UUID) -> None:
+    """A delivery, which no worker sends, and an attempt at it as one writes it."""
+    manager = metadata(with_role(tenant_id, Role.MANAGER))
+    webhooks = webhook_service_pb2_grpc.WebhookServiceStub(client.channel)
+    made = await webhooks.CreateWebhook(
+        webhook_service_pb2.CreateWebhookRequest(
+            url="https://93.184.216.34/events", event_types=["maitred.order.v1"]
+        ),
+        metadata=manager,
+    )
+    sent = await webhooks.SendTestEvent(
+        webhook_service_pb2.SendTestEventRequest(webhook_id=made.webhook.webhook_id),
+        metadata=manager,
+    )
+    async with app.transaction():
+        await act_for(app, tenant_id)
+        await app.execute(
+            "INSERT INTO orders.webhook_attempts (tenant_id, delivery_id, number, start_time,"
+            " status_code, duration_ms, error, response_body, expire_time)"
+            " VALUES ($1, $2, 1, now(), 200, 5, '', '', now() + interval '1 day')",
+            tenant_id,
+            from_id("whd", sent.delivery.delivery_id),
+        )
 
 
 async def act_for(app: Connection, tenant_id: UUID) -> None:

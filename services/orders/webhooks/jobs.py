@@ -109,6 +109,8 @@ class Deliverer:
         async with self._store.tenant(tenant_id) as connection:
             webhook = await self._store.lock(connection, tenant_id, webhook_id)
             if webhook is None:
+                # Taken in for an endpoint that was being deleted.
+                await self._store.delete(connection, tenant_id, webhook_id)
                 return None
             delivery = await self._store.lock_delivery(
                 connection, tenant_id, webhook_id, delivery_id

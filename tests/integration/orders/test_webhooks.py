@@ -1,6 +1,8 @@
 """Webhooks from the event to the receiver: what it gets, and what becomes of what it answers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -435,26 +437,72 @@ async def test_deliveries_are_kept_for_their_time(owner: Owner, sees: Connection
     )
 
 
-async def test_an_event_that_comes_twice_is_one_delivery(
-    owner: Owner, receiver: Receiver, database: MigratedDatabase, sees: Connection
-) -> None:
+@asynccontextmanager
+async def dispatching(
+    database: MigratedDatabase,
+) -> AsyncIterator[Callable[[StreamEvent], Awaitable[None]]]:
+    """Takes an event in as the consumer does, from memory what it has read of a tenant."""
+
     def now() -> datetime:
         return datetime.now(UTC)
 
+    policy = Policy(Schedule(()), Thresholds(5, timedelta(minutes=1)), 4, timedelta(), timedelta())
+    async with Database.connect(database.service_url("orders")) as orders:
+        store = WebhookStore(orders)
+        dispatch = Dispatcher(
+            store, DeliveryQueue(store, policy), IdFactory(now), now, timedelta(days=1)
+        )
+
+        async def take_in(event: StreamEvent) -> None:
+            async with orders.tenant(event.tenant_id) as connection:
+                await dispatch(connection, event)
+
+        yield take_in
+
+
+async def test_an_event_that_comes_twice_is_one_delivery(
+    owner: Owner, receiver: Receiver, database: MigratedDatabase, sees: Connection
+) -> None:
     made = await owner.create(receiver.url, ORDERS)
     await owner.orders.order(guest(owner.tenant_id))
     await has(receiver, 1)
     [delivery] = await owner.deliveries(made.webhook.webhook_id)
-    policy = Policy(Schedule(()), Thresholds(5, timedelta(minutes=1)), 4, timedelta(), timedelta())
     event = StreamEvent(Cursor(0, 1), owner.tenant_id, "gst_1", ORDERS, receiver.messages[0].body)
-    async with Database.connect(database.service_url("orders")) as orders:
-        store = WebhookStore(orders)
-        queue = DeliveryQueue(store, policy)
-        dispatch = Dispatcher(store, queue, IdFactory(now), now, policy.kept_for)
-        async with orders.tenant(owner.tenant_id) as connection:
-            await dispatch(connection, event)
+    async with dispatching(database) as take_in:
+        await take_in(event)
     assert [one.delivery_id for one in await owner.deliveries(made.webhook.webhook_id)] == [
         delivery.delivery_id
     ]
     jobs = "SELECT count(*) FROM jobs.procrastinate_jobs WHERE args ->> 'webhook_id' = $1::text"
     assert await sees.fetchval(jobs, str(from_id("whk", made.webhook.webhook_id))) == 1
+
+
+async def test_what_is_taken_in_for_an_endpoint_just_deleted_waits_for_nothing(
+    owner: Owner, receiver: Receiver, database: MigratedDatabase, sees: Connection
+) -> None:
+    made = await owner.create(receiver.url, ORDERS)
+    webhook_id = made.webhook.webhook_id
+    await owner.orders.order(guest(owner.tenant_id))
+    await has(receiver, 1)
+    body = receiver.messages[0].body
+    event = StreamEvent(Cursor(0, 1), owner.tenant_id, "gst_1", ORDERS, body)
+    late = replace(event, payload=body.replace(b'"evt_', b'"evt_late_', 1))
+    async with dispatching(database) as take_in:
+        await take_in(event)
+        await owner.call("DeleteWebhook", webhook_id=webhook_id)
+        await take_in(late)
+    made_of_it = (
+        "SELECT count(*) FROM jobs.procrastinate_jobs WHERE args ->> 'webhook_id' = $1::text"
+    )
+    assert await sees.fetchval(made_of_it, str(from_id("whk", webhook_id))) == 2
+
+    async def is_gone() -> bool:
+        waiting = (
+            "SELECT count(*) FROM orders.webhook_deliveries"
+            " WHERE webhook_id = $1 AND status = 'waiting'"
+        )
+        left: int = await sees.fetchval(waiting, from_id("whk", webhook_id))
+        return left == 0
+
+    await eventually(is_gone)
+    assert len(receiver.messages) == 1

@@ -35,4 +35,6 @@ def test_no_service_reads_another_ones_schema(database: MigratedDatabase, target
             [others],
         ).fetchall()
 
-    assert readable == []
+    # Whoever reads the log keeps the events it could not apply where they are shown.
+    shared = [("events", "dead_letters")] if schemas()[target].consumes else []
+    assert readable == shared

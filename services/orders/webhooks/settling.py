@@ -9,6 +9,9 @@ from services.orders.webhooks.delivery import Answer, Delivery, DeliveryStatus, 
 from services.orders.webhooks.schedule import Schedule, retry_after
 from services.orders.webhooks.webhook import DisableReason, Thresholds, Webhook
 
+# By which the clocks of a worker and of the database, which hands its jobs out, may differ.
+_CLOCKS_APART = timedelta(seconds=1)
+
 LOST = "its outcome is unknown: the process that made it was lost"
 
 
@@ -63,20 +66,22 @@ def admit(
         policy: how deliveries are made.
         now: the time.
     """
-    if delivery.status is DeliveryStatus.SENDING:
-        if number != delivery.attempts:
-            return Admission(Verdict.OVER)
-        due = delivery.lease_time
-    elif delivery.status is DeliveryStatus.WAITING:
-        # Another number is that of a job whose attempt was made by somebody else.
-        if number != delivery.attempts + 1:
-            return Admission(Verdict.OVER)
-        due = delivery.next_attempt_time
-    else:
+    is_sending = delivery.status is DeliveryStatus.SENDING
+    is_over = delivery.status in {DeliveryStatus.DELIVERED, DeliveryStatus.FAILED}
+    # Another number is that of a job whose attempt was made by somebody else.
+    expected = delivery.attempts if is_sending else delivery.attempts + 1
+    if is_over or number != expected:
         return Admission(Verdict.OVER)
+    due = delivery.lease_time if is_sending else delivery.next_attempt_time
     if due is not None and due > now:
         return Admission(Verdict.LATER, due)
-    return Admission(Verdict.GO if free(webhook, busy, policy, now) > 0 else Verdict.PARK)
+    if free(webhook, busy, policy, now) > 0:
+        return Admission(Verdict.GO)
+    opens = webhook.health.open_until
+    if webhook.is_enabled and opens is not None and timedelta() < opens - now < _CLOCKS_APART:
+        # It may be the one that was woken for that moment: parked, it would wake nobody.
+        return Admission(Verdict.LATER, opens)
+    return Admission(Verdict.PARK)
 
 
 def free(webhook: Webhook, busy: int, policy: Policy, now: datetime) -> int:

@@ -239,6 +239,13 @@ def test_a_delivery_without_a_place_is_parked(webhook: Webhook, busy: int) -> No
     assert admit(webhook, WAITING, 1, busy, POLICY, NOW).verdict is Verdict.PARK
 
 
+def test_who_was_woken_by_a_clock_that_is_ahead_waits_for_the_breaker() -> None:
+    opens = replace(WEBHOOK, health=Health(3, NOW + S / 100, NOW), wake_time=NOW + S / 100)
+    early = admit(opens, WAITING, 1, 0, POLICY, NOW)
+    assert (early.verdict, early.at) == (Verdict.LATER, NOW + S / 100)
+    assert admit(opens, WAITING, 1, 0, POLICY, NOW + S / 100).verdict is Verdict.GO
+
+
 def test_a_success_is_the_end() -> None:
     done = settled(SENDING, SUCCESS, POLICY, NOW, 0.5)
     assert (done.status, done.finish_time, done.last_status_code) == (

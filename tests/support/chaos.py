@@ -34,6 +34,7 @@ CANCELLED = ("cancelled",)
 MOVED_SHARE = 0.3
 CART = {"lines": [{"product_id": "espresso", "quantity": 1}]}
 REFILLED_S = 60.0
+DECIDED_S = 60.0
 
 
 @dataclass(slots=True)
@@ -213,9 +214,17 @@ async def _customer(
     http: httpx.AsyncClient, tenant: DemoTenant, staff: GatewayClient, head: str
 ) -> Customer:
     guest = await GatewayClient.guest(http, tenant.slug)
-    session = await guest.call("POST", "/api/v1/sessions", {})
-    answer = await guest.say(session["session_id"], "hello")
-    return Customer(guest, staff, answer["decision_id"], Listener(guest, head))
+    return Customer(guest, staff, await _decision(guest), Listener(guest, head))
+
+
+async def _decision(guest: GatewayClient) -> str:
+    """The decision on who serves a guest; where the bandit is too busy for one, none is logged."""
+    async with asyncio.timeout(DECIDED_S):
+        while True:
+            session = await guest.call("POST", "/api/v1/sessions", {})
+            answer = await guest.say(session["session_id"], "hello")
+            if answer["decision_id"]:
+                return str(answer["decision_id"])
 
 
 def _last(logged: Iterable[LoggedEvent], orders: Mapping[str, object]) -> str:

@@ -30,11 +30,11 @@ from services.bandit.convert import (
 )
 from services.bandit.copies import Copy, PolicyCopies
 from services.bandit.decision import NewDecision
-from services.bandit.group_commit import GroupCommit
 from services.bandit.metrics import BanditMetrics
 from services.bandit.policy import SERVING, PolicySettings, UnknownFeature
 from services.bandit.ranking import NoEligibleArm, Ranking, rank
 from services.bandit.store import DecisionStore, PolicyEdition, PolicyStore
+from services.chassis.data.batches import Batches
 from services.chassis.data.idempotency import Answer, fingerprint
 from services.chassis.data.ids import IdFactory, from_id, to_id
 from services.chassis.data.pages import PageTokens, page_size
@@ -44,7 +44,7 @@ from services.chassis.rpc.repeats import keyless, tell_replayed
 from services.chassis.rpc.server import ServicerBinding
 
 Context = grpc.aio.ServicerContext[Any, Any]
-DecisionLog = GroupCommit[PolicyEdition, NewDecision, Answer | Exception]
+DecisionLog = Batches[PolicyEdition, NewDecision, Answer | Exception]
 
 
 class PolicyService(policy_service_pb2_grpc.PolicyServiceServicer):
@@ -119,7 +119,7 @@ class PolicyService(policy_service_pb2_grpc.PolicyServiceServicer):
             knowledge.generation,
             knowledge.settings.reward_window,
         )
-        answer = await self._log.write(
+        answer = await self._log.join(
             edition, _new_decision(request, principal, decision, ranking, decision_id, now)
         )
         if isinstance(answer, Exception):

@@ -7,12 +7,12 @@ from services.bandit.applier import Applier
 from services.bandit.config import BanditConfig
 from services.bandit.consumer import TYPES, CreditEffect
 from services.bandit.copies import PolicyCopies
-from services.bandit.group_commit import GroupCommit
 from services.bandit.metrics import BanditMetrics
 from services.bandit.migrations import SCHEMA
 from services.bandit.policy import serving_settings
 from services.bandit.service import DecisionService, PolicyService
 from services.bandit.store import DecisionStore, PolicyStore
+from services.chassis.data.batches import Batches
 from services.chassis.data.consumer import Consumer
 from services.chassis.data.ids import IdFactory
 from services.chassis.data.migrate import check_schema
@@ -59,7 +59,7 @@ async def build(config: BanditConfig, resources: Resources) -> Component:
         PolicyService(
             policies,
             copies,
-            GroupCommit(decisions.record, _GROUP_WINDOW_S),
+            Batches(decisions.record, _GROUP_WINDOW_S),
             defaults,
             IdFactory(clock, resources.random.randbytes),
             clock,

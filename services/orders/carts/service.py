@@ -1,6 +1,7 @@
 """maitred.orders.v1.CartService."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,7 @@ from services.orders.catalog.editions import Edition, PerEdition
 from services.orders.catalog.model import Catalog
 from services.orders.catalog.ports import CurrentCatalog, StockOf
 from services.orders.promotions.ports import CurrentPromotions, CustomerOf
+from services.orders.promotions.promotion import Promotion
 from services.orders.promotions.redeeming import Redeemed, redeem
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -64,26 +66,32 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
     async def ParseCart(
         self, request: cart_service_pb2.ParseCartRequest, context: Context
     ) -> cart_service_pb2.ParseCartResponse:
-        edition = await self._catalog(current().principal.tenant_id)
+        edition, promotions = await self._offer()
         cart = _fitting(request.cart, edition.catalog)
         parser, focus = self._parsers.of(edition), to_focus(request.focus)
         reading = read(parser, edition.catalog, request.text, cart, focus)
         changed = apply(cart, reading.operations)
-        redeemed = await self._redeemed(changed, edition)
+        redeemed = await self._redeemed(changed, edition, promotions)
         shortages = await self._shortages(changed, edition)
         return from_reading(reading, redeemed.cart, edition.served, shortages)
 
     async def ApplyPromotions(
         self, request: cart_service_pb2.ApplyPromotionsRequest, context: Context
     ) -> cart_service_pb2.ApplyPromotionsResponse:
-        edition = await self._catalog(current().principal.tenant_id)
+        edition, promotions = await self._offer()
         cart = _fitting(request.cart, edition.catalog)
         codes = (*cart.promotion_codes, *request.codes)
-        redeemed = await self._redeemed(replace(cart, promotion_codes=codes), edition)
+        asked = replace(cart, promotion_codes=codes)
+        redeemed = await self._redeemed(asked, edition, promotions)
         return cart_service_pb2.ApplyPromotionsResponse(
             cart=from_cart(redeemed.cart),
             refusals=[from_code_refusal(refusal) for refusal in redeemed.refusals],
         )
+
+    async def _offer(self) -> tuple[Edition, Sequence[Promotion]]:
+        tenant_id = current().principal.tenant_id
+        # One look at the cache for both.
+        return await asyncio.gather(self._catalog(tenant_id), self._promotions(tenant_id))
 
     async def _shortages(self, cart: Cart, edition: Edition) -> list[Shortage]:
         wanted = quantities(cart)
@@ -94,8 +102,9 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
             if 0 < left.get(id_, 0) < count
         ]
 
-    async def _redeemed(self, cart: Cart, edition: Edition) -> Redeemed:
-        promotions = await self._promotions(edition.tenant_id)
+    async def _redeemed(
+        self, cart: Cart, edition: Edition, promotions: Sequence[Promotion]
+    ) -> Redeemed:
         principal_id = current().principal.principal_id
         customer = await self._customer(edition.tenant_id, principal_id, promotions)
         priced, codes = price(cart, edition.catalog), cart.promotion_codes

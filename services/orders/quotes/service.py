@@ -1,5 +1,6 @@
 """maitred.orders.v1.QuoteService."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -77,8 +78,10 @@ class QuoteService(quote_service_pb2_grpc.QuoteServiceServicer):
         self, request: quote_service_pb2.CreateQuoteRequest, context: Context
     ) -> quote_service_pb2.CreateQuoteResponse:
         principal = current().principal
-        edition = await self._catalog(principal.tenant_id)
-        promotions = await self._promotions(principal.tenant_id)
+        # One look at the cache for both.
+        edition, promotions = await asyncio.gather(
+            self._catalog(principal.tenant_id), self._promotions(principal.tenant_id)
+        )
         principal_id = principal.principal_id
         customer = await self._customer(principal.tenant_id, principal_id, promotions)
         counted = edition.stock.counted.intersection(line.product_id for line in request.cart.lines)

@@ -1,11 +1,11 @@
-"""Concurrent writes share a commit, and every caller learns what became of its own."""
+"""Calls of the same moment are made as one, and every caller learns what became of its own."""
 
 import asyncio
 from collections.abc import Sequence
 
 import pytest
 
-from services.bandit.group_commit import GroupCommit
+from services.chassis.data.batches import Batches
 
 
 class Ledger:
@@ -30,10 +30,10 @@ async def settle() -> None:
 
 async def test_what_comes_while_a_batch_is_committed_is_the_next_batch() -> None:
     ledger = Ledger()
-    group = GroupCommit(ledger.commit, window_s=0.0)
-    first = asyncio.create_task(group.write("a", 1))
+    group = Batches(ledger.commit, window_s=0.0)
+    first = asyncio.create_task(group.join("a", 1))
     await settle()
-    others = [asyncio.create_task(group.write("a", item)) for item in (2, 3, 4)]
+    others = [asyncio.create_task(group.join("a", item)) for item in (2, 3, 4)]
     await settle()
     ledger.open.set()
     assert await asyncio.gather(first, *others) == [10, 20, 30, 40]
@@ -42,8 +42,8 @@ async def test_what_comes_while_a_batch_is_committed_is_the_next_batch() -> None
 
 async def test_those_of_another_key_do_not_wait() -> None:
     ledger = Ledger()
-    group = GroupCommit(ledger.commit, window_s=0.0)
-    tasks = [asyncio.create_task(group.write(key, 1)) for key in ("a", "b")]
+    group = Batches(ledger.commit, window_s=0.0)
+    tasks = [asyncio.create_task(group.join(key, 1)) for key in ("a", "b")]
     await settle()
     assert [key for key, _ in ledger.batches] == ["a", "b"]
     ledger.open.set()
@@ -53,17 +53,17 @@ async def test_those_of_another_key_do_not_wait() -> None:
 async def test_a_batch_that_fails_fails_for_all_in_it_and_for_nobody_else() -> None:
     ledger = Ledger()
     ledger.open.set()
-    group = GroupCommit(ledger.commit, window_s=0.0)
-    found = await asyncio.gather(*(group.write("a", n) for n in (12, 13)), return_exceptions=True)
+    group = Batches(ledger.commit, window_s=0.0)
+    found = await asyncio.gather(*(group.join("a", n) for n in (12, 13)), return_exceptions=True)
     assert all(isinstance(one, ConnectionError) for one in found)
-    assert await group.write("a", 14) == 140
+    assert await group.join("a", 14) == 140
 
 
 async def test_a_caller_that_went_away_takes_nobody_along() -> None:
     ledger = Ledger()
-    group = GroupCommit(ledger.commit, window_s=0.0)
-    gone = asyncio.create_task(group.write("a", 1))
-    stays = asyncio.create_task(group.write("a", 2))
+    group = Batches(ledger.commit, window_s=0.0)
+    gone = asyncio.create_task(group.join("a", 1))
+    stays = asyncio.create_task(group.join("a", 2))
     await settle()
     gone.cancel()
     await settle()
@@ -75,10 +75,10 @@ async def test_a_caller_that_went_away_takes_nobody_along() -> None:
 
 async def test_what_nobody_waits_for_any_more_is_not_committed() -> None:
     ledger = Ledger()
-    group = GroupCommit(ledger.commit, window_s=0.0)
-    first = asyncio.create_task(group.write("a", 1))
+    group = Batches(ledger.commit, window_s=0.0)
+    first = asyncio.create_task(group.join("a", 1))
     await settle()
-    gone, stays = (asyncio.create_task(group.write("a", item)) for item in (2, 3))
+    gone, stays = (asyncio.create_task(group.join("a", item)) for item in (2, 3))
     await settle()
     gone.cancel()
     ledger.open.set()

@@ -207,7 +207,7 @@ def _of_csv(text: str, before: catalog_pb2.Catalog, mode: Mode) -> catalog_pb2.C
             described = f"{row.product_id} is on line {named[row.product_id]} already."
             problems.append(Problem(described, row.line, "product_id"))
         named.setdefault(row.product_id, row.line)
-        product = _product(row, found.get(row.product_id))
+        product = _product(row, known.get(row.product_id), mode)
         problems += _product_problems(product, row)
         found[row.product_id] = product
     if problems:
@@ -219,12 +219,15 @@ def _of_csv(text: str, before: catalog_pb2.Catalog, mode: Mode) -> catalog_pb2.C
     return catalog
 
 
-def _product(row: Row, before: catalog_pb2.Product | None) -> catalog_pb2.Product:
-    product = catalog_pb2.Product(product_id=row.product_id)
+def _product(row: Row, before: catalog_pb2.Product | None, mode: Mode) -> catalog_pb2.Product:
+    product = catalog_pb2.Product()
     if before is not None:
         product.CopyFrom(before)
-    for column, value in row.values.items():
+    # What no column can say, such as windows, stays in either mode.
+    for column in COLUMNS if mode is Mode.REPLACE else row.values:
         product.ClearField(column)  # type: ignore[arg-type]  # columns are fields' names
+    product.product_id = row.product_id
+    for column, value in row.values.items():
         if isinstance(value, tuple):
             getattr(product, column).extend(value)
         elif isinstance(value, Mapping):

@@ -73,6 +73,16 @@ def test_a_replacement_is_all_there_is() -> None:
     assert found == Counts(added=1, removed=2)
 
 
+@pytest.mark.parametrize("mode", Mode)
+def test_what_no_column_can_say_stays(mode: Mode) -> None:
+    menu = catalog_pb2.Catalog()
+    menu.CopyFrom(MENU)
+    menu.products[0].availability.add(start_time="08:00", end_time="11:00")
+    text = write_content(Format.CSV, menu.SerializeToString())
+    content = read_content(Format.CSV, mode, text, menu.SerializeToString())
+    assert catalog_pb2.Catalog.FromString(content.document) == menu
+
+
 def test_an_empty_cell_empties_and_a_column_left_out_does_not() -> None:
     emptied = read("product_id,allergens,attributes\nlatte,,\n").products[0]
     assert not emptied.allergens

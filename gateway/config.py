@@ -46,7 +46,10 @@ class GatewayConfig(ProcessConfig):
         le=LONGEST_LIFETIME_S - LIFETIME_S,
     )
     max_body_bytes: int = setting(
-        1_048_576, "Largest body of a request, in bytes, up to 4 MiB.", ge=1024, le=4 * 1024 * 1024
+        1_048_576,
+        "Largest body of a request, in bytes, up to 4 MiB; an import of a catalog may have 8 MiB.",
+        ge=1024,
+        le=4 * 1024 * 1024,
     )
     rate_limit: str = setting(
         "1200/minute", "Requests a caller may make to each route, as `<count>/<period>`."

@@ -22,6 +22,7 @@ from services.relay.wiring import build as build_relay
 from services.worker.config import WorkerConfig
 from services.worker.wiring import build as build_worker
 from tests.integration.orders.serving import OrdersClient
+from tests.support.receiver import Receiver
 from tests.support.servers import MigratedDatabase
 from tests.support.services import SETTINGS, Clock, eventually, metadata, running, with_role
 
@@ -36,6 +37,15 @@ QUICK: dict[str, Any] = {
     "webhook_retry_waits_s": "0,0",
     "webhook_breaker_failures": 100,
 }
+
+
+async def has(receiver: Receiver, count: int) -> None:
+    """Returns once so many messages have come."""
+
+    async def is_there() -> bool:
+        return len(receiver.messages) >= count
+
+    await eventually(is_there)
 
 
 class Names:

@@ -17,7 +17,11 @@ from tests.support.mesh import RunningMesh, wait_until
 from tests.support.people import answered, client, order, session
 
 SERVICES = {
-    "gateway": {"maitred.identity.v1.ApiKeyService", "maitred.identity.v1.TenantService"},
+    "gateway": {
+        "maitred.identity.v1.ApiKeyService",
+        "maitred.identity.v1.PresenceService",
+        "maitred.identity.v1.TenantService",
+    },
     "coordinator": {
         "maitred.coordinator.v1.AgentService",
         "maitred.coordinator.v1.ChatService",
@@ -27,9 +31,11 @@ SERVICES = {
     "orders": {
         "maitred.orders.v1.CartService",
         "maitred.orders.v1.CatalogService",
+        "maitred.orders.v1.CatalogTransferService",
         "maitred.orders.v1.OrderService",
         "maitred.orders.v1.PromotionService",
         "maitred.orders.v1.QuoteService",
+        "maitred.orders.v1.WebhookService",
     },
     "bandit": {"maitred.bandit.v1.DecisionService", "maitred.bandit.v1.PolicyService"},
     "learning": {
@@ -37,6 +43,7 @@ SERVICES = {
         "maitred.learning.v1.RecommendationService",
         "maitred.learning.v1.TrustService",
     },
+    "relay": {"maitred.events.v1.DeadLetterService"},
     "worker": {"maitred.jobs.v1.JobService"},
     "retrieval": {"maitred.retrieval.v1.DocumentService", "maitred.retrieval.v1.SearchService"},
 }
@@ -76,7 +83,8 @@ async def test_what_happens_is_counted_under_fixed_names(
         answered(await guest.post(path, json={"text": "a latte"}))
         await order(guest)
     async with client(mesh, coffee_bar.manager_key) as manager:
-        answered(await manager.get("/api/v1/api-keys"))
+        for asked in ("api-keys", "dead-letters", "jobs"):
+            answered(await manager.get(f"/api/v1/{asked}"))
 
     published = ("maitred_events_published_total", ())
     await asyncio.to_thread(wait_until, lambda: published in series(mesh, "relay"), 20)

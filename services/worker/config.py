@@ -23,7 +23,10 @@ class WorkerConfig(ProcessConfig):
         sensitive=True,
     )
     database_pool: int = setting(
-        2, "Most connections to Postgres beside the three jobs come by, 1 to 32.", ge=1, le=32
+        2,
+        "Most connections to Postgres, 1 to 32, beside two for jobs and one for its heart.",
+        ge=1,
+        le=32,
     )
     queues: str = setting(
         ",".join(Queue), "Queues this worker serves, separated by commas; empty for all."

@@ -200,9 +200,8 @@ SELECT id FROM jobs.procrastinate_jobs WHERE status = 'failed' ORDER BY id;
 SELECT jobs.procrastinate_cancel_job_v1($1, true, false) AS id;
 
 -- name: list_workers
--- Every worker with the seconds since it lived and the jobs it is in.
-SELECT w.id, coalesce(n.name, 'worker ' || w.id) AS name,
-    coalesce(n.queues, '{}') AS queues, coalesce(n.concurrency, 0) AS concurrency,
+-- Every worker that has said what it serves, with the seconds since it lived and its jobs.
+SELECT w.id, n.name, n.queues, n.concurrency,
     greatest(extract(epoch FROM now() - w.last_heartbeat), 0)::double precision AS age_s,
     ARRAY(
         SELECT j.id
@@ -211,8 +210,8 @@ SELECT w.id, coalesce(n.name, 'worker ' || w.id) AS name,
         ORDER BY j.id
     ) AS running
 FROM jobs.procrastinate_workers AS w
-LEFT JOIN jobs.workers AS n ON n.worker_id = w.id
-ORDER BY name, w.id;
+JOIN jobs.workers AS n ON n.worker_id = w.id
+ORDER BY n.name, w.id;
 
 -- name: measure_queues
 -- What waits (its time having come), runs and has failed, by queue, and since when the oldest waits.

@@ -40,8 +40,8 @@ _RESTART_S = 1.0
 _MEASURE_S = 5.0
 # Kept back from the grace, for jobs that are aborted at its end to be put back.
 _ABORT_S = 2.0
-# Beside one that listens.
-_CONNECTIONS = 2
+# Beside one that listens: to fetch, and to defer what is due by the clock.
+_CONNECTIONS = 1
 
 _log = structlog.get_logger(__name__)
 
@@ -55,13 +55,16 @@ class JobRunner:
         name: str,
         sets: Sequence[JobSet],
         store: JobStore,
+        heart: JobStore,
         metrics: WorkerMetrics,
         telemetry: Telemetry,
         draws: random.Random,
     ) -> None:
+        """`heart` is on a connection of its own: one that waits for others is taken for dead."""
         self._config = config
         self._name = name
         self._store = store
+        self._heart = heart
         self._metrics = metrics
         self._errors = telemetry.errors
         self._draws = draws
@@ -227,13 +230,13 @@ class JobRunner:
             _log.info("job_ended", **told, status=status, seconds=round(took, 3))
 
     async def _keep(self, worker_id: int) -> None:
-        if not await self._store.beat(worker_id):
+        if not await self._heart.beat(worker_id):
             # Silent for so long that it was forgotten, jobs and all: it begins anew.
             _log.warning("worker_was_forgotten", worker_id=worker_id)
             if self._worker is not None:
                 self._worker.stop()  # type: ignore[no-untyped-call]
             return
-        await self._store.announce(
+        await self._heart.announce(
             worker_id,
             self._name,
             [str(queue) for queue in self._config.served],
@@ -241,9 +244,9 @@ class JobRunner:
         )
         # How a run ended may not have reached the database. One that is just being told is gone
         # from here before it is there, so only who is missed twice is an orphan.
-        missed = await self._store.running_of(worker_id) - self._running
+        missed = await self._heart.running_of(worker_id) - self._running
         orphans, self._suspects = missed & self._suspects, missed
-        for number, task, status, attempts in await self._store.rescue(
+        for number, task, status, attempts in await self._heart.rescue(
             worker_id, orphans, self._attempts, Retry().attempts
         ):
             self._metrics.rescued.inc()

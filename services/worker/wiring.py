@@ -10,6 +10,7 @@ import structlog
 from services.chassis.data.jobs import Job, JobContext, JobSet, Queue, Schedule
 from services.chassis.data.migrate import check_schema
 from services.chassis.data.pages import PageTokens
+from services.chassis.data.postgres import Database
 from services.chassis.run.lifecycle import Component, Loop, Resources
 from services.worker.config import WorkerConfig
 from services.worker.metrics import WorkerMetrics
@@ -34,12 +35,16 @@ async def build(config: WorkerConfig, resources: Resources, sets: Sequence[JobSe
     async with database.transaction() as connection:
         await check_schema(connection, SCHEMA)
     store = JobStore(database)
+    heart = await resources.stack.enter_async_context(
+        Database.connect(config.database_url, max_size=1, application="maitred-worker-heart")
+    )
     metrics = WorkerMetrics(resources.telemetry.registry)
     runner = JobRunner(
         config,
         f"{socket.gethostname()}:{os.getpid()}",
         (*sets, _housekeeping(config, store)),
         store,
+        JobStore(heart),
         metrics,
         resources.telemetry,
         resources.random,

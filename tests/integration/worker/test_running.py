@@ -243,6 +243,38 @@ async def test_a_worker_that_was_forgotten_makes_itself_known_again(
         await eventually(lives)
 
 
+async def test_a_worker_lives_while_all_that_jobs_write_waits(database: MigratedDatabase) -> None:
+    connection = await asyncpg.connect(database.url)
+    try:
+        async with worker(database), connection.transaction():
+            await connection.execute("LOCK TABLE jobs.progress IN ACCESS EXCLUSIVE MODE")
+            for _ in range(4):
+                await deferred(database, "test.tell", Queue.INGESTION)
+
+            async def all_wait() -> bool:
+                return bool(
+                    await connection.fetchval(
+                        "SELECT count(*) >= 2 FROM pg_locks"
+                        " WHERE relation = 'jobs.progress'::regclass AND NOT granted"
+                    )
+                )
+
+            await eventually(all_wait)
+            waited = await connection.fetchval("SELECT clock_timestamp()")
+
+            async def has_beaten() -> bool:
+                return bool(
+                    await connection.fetchval(
+                        "SELECT max(last_heartbeat) > $1 FROM jobs.procrastinate_workers",
+                        waited,
+                    )
+                )
+
+            await eventually(has_beaten)
+    finally:
+        await connection.close()
+
+
 async def test_a_queue_that_never_empties_leaves_places_to_the_others(
     database: MigratedDatabase, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -40,6 +41,8 @@ from services.relay.config import RelayConfig
 from services.relay.wiring import build as build_relay
 from services.retrieval.config import RetrievalConfig
 from services.retrieval.wiring import build as build_retrieval
+from services.worker.config import WorkerConfig
+from services.worker.wiring import build as build_worker
 from tests.integration.orders.serving import menu
 from tests.support.ports import free_port
 from tests.support.servers import MigratedDatabase
@@ -131,11 +134,11 @@ async def house(
     Args:
         database: migrated.
         redis_url: of the streams.
-        relayed: whether there is a relay.
+        relayed: whether there are a relay, and a worker that knows no jobs but its own.
         settings: of the gateway, where they are not the default.
     """
     ports: dict[str, int] = {}
-    for name in ("gateway", "coordinator", "orders", "bandit", "learning", "retrieval", "relay"):
+    for name in "bandit coordinator gateway learning orders relay retrieval worker".split():
         ports[name] = free_port(ports.values())
     peers = {f"{name}_address": f"ipv4:127.0.0.1:{port}" for name, port in ports.items()}
 
@@ -168,7 +171,10 @@ async def house(
         Target("gateway", gateway, build_gateway),
     ]
     if relayed:
-        targets.insert(0, Target("relay", config(RelayConfig, "relay"), build_relay))
+        targets[:0] = [
+            Target("relay", config(RelayConfig, "relay"), build_relay),
+            Target("worker", config(WorkerConfig, "worker"), partial(build_worker, sets=())),
+        ]
     async with running(*targets) as bound:
         url = f"http://127.0.0.1:{bound.http['gateway']}"
         yield House(url, f"127.0.0.1:{ports['gateway']}", bound.admin)

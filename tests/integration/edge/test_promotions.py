@@ -90,6 +90,8 @@ async def test_a_guest_orders_with_a_code(
             "reason": "€1.00 off the whole order with the code WELCOME.",
             "amount_minor": "100",
             "line_id": "",
+            "uses_per_customer": 0,
+            "first_order_only": False,
         }
     ]
     assert (quote["cart"]["total_minor"], quote["total_minor"]) == ("380", "280")

@@ -107,7 +107,7 @@ def test_personal_data_gives_way_to_the_name_of_its_kind(
     kind: Kind, text: str, masked: str
 ) -> None:
     found = mask(text)
-    assert (found.text, found.kinds) == (masked, {kind})
+    assert (found.text, found.kinds) == (masked, frozenset({kind}))
 
 
 @pytest.mark.parametrize("text", HARMLESS)

@@ -92,9 +92,7 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
     services = (
         CatalogService(catalogs, tokens, clock),
         PromotionService(promotions, catalogs.current, tokens, clock),
-        CartService(
-            catalogs.current, catalogs.stock, promotions.promotions, customers.of, clock
-        ),
+        CartService(catalogs.current, catalogs.stock, promotions.promotions, customers.of, clock),
         QuoteService(
             QuoteStore(database, keys),
             catalogs.current,

@@ -1,8 +1,7 @@
 """Runs jobs: Procrastinate's worker, with what it takes to lose one without losing a job.
 
 Every worker beats its own heart, also while it drains, and looks every two seconds for jobs whose
-worker is silent: those go back into their queue. A job therefore runs at least once; what makes
-its effects happen once is `JobContext.still_ours`.
+worker is silent: those go back into their queue. A job therefore runs at least once.
 """
 
 import asyncio

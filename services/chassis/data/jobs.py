@@ -5,9 +5,8 @@ the sets it is given. A job is deferred in the transaction of the change that as
 exists if and only if that change does. Deferring notifies, and committing notifiers wait for one
 another: never in a hot transaction, only from consumers and slow calls.
 
-A job may run more than once: a worker that dies in it leaves it to another. Its effects are
-idempotent, or they are fenced: `JobContext.still_ours` in the transaction of the effect makes a
-run that was taken over write nothing.
+A job may run more than once, even twice at a time: a worker that dies or hangs in it leaves it to
+another. So its effects are idempotent.
 """
 
 import json
@@ -27,7 +26,6 @@ Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Js
 TENANT = "tenant_id"
 
 _DEFER = "SELECT jobs.defer_v1($1, $2, $3::text::jsonb, $4, $5, $6, $7)"
-_HOLD = "SELECT jobs.hold_v1($1, $2)"
 
 _Result = TypeVar("_Result")
 
@@ -124,15 +122,6 @@ class JobContext:
         if self.tenant is None:
             raise LookupError("this job is no tenant's")
         return self.tenant
-
-    async def still_ours(self, connection: Connection) -> bool:
-        """Whether this run is the job's current one, and stays so until the transaction ends.
-
-        False once another worker took the job over: then nothing may be written. The role of the
-        connection needs `SchemaMigrations(defers=True)`.
-        """
-        ours: bool = await connection.fetchval(_HOLD, self.job_id, self.attempt)
-        return ours
 
 
 @dataclass(frozen=True, slots=True)

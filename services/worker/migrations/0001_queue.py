@@ -30,7 +30,7 @@ def upgrade() -> None:
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA jobs TO maitred_worker;
 
         -- Jobs have no tenant_id and no policy: the worker serves all tenants, it alone reads
-        -- them, and a job's arguments name its tenant. Other roles only have the two functions
+        -- them, and a job's arguments name its tenant. Other roles only have the function
         -- below.
         CREATE INDEX jobs_by_tenant
             ON jobs.procrastinate_jobs ((args ->> 'tenant_id'), id);
@@ -84,18 +84,8 @@ def upgrade() -> None:
             RETURN number;
         END $$;
 
-        -- Whether a run of a job is its current one; keeps it so until the transaction ends.
-        CREATE FUNCTION jobs.hold_v1(p_job_id bigint, p_attempt integer) RETURNS boolean
-            LANGUAGE plpgsql SECURITY DEFINER SET search_path = jobs, pg_catalog, pg_temp AS $$
-        BEGIN
-            PERFORM 1 FROM procrastinate_jobs
-            WHERE id = p_job_id AND status = 'doing' AND attempts = p_attempt - 1
-            FOR SHARE;
-            RETURN FOUND;
-        END $$;
-        REVOKE ALL ON FUNCTION jobs.defer_v1, jobs.hold_v1 FROM PUBLIC;
-        GRANT EXECUTE ON FUNCTION jobs.defer_v1, jobs.hold_v1
-            TO maitred_worker, maitred_deferrer;
+        REVOKE ALL ON FUNCTION jobs.defer_v1 FROM PUBLIC;
+        GRANT EXECUTE ON FUNCTION jobs.defer_v1 TO maitred_worker, maitred_deferrer;
         GRANT USAGE ON SCHEMA jobs TO maitred_deferrer;
         """
     )

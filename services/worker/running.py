@@ -92,6 +92,9 @@ class JobRunner:
                 await self._serve()
             except (exceptions.ConnectorException, psycopg.Error, *FAULTS) as error:
                 _log.warning("worker_interrupted", error=type(error).__name__)
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                # Its end was drowned by that of a database that is gone.
+                raise asyncio.CancelledError
             if not self._draining:
                 await asyncio.sleep(_RESTART_S)
         self._drained.set()

@@ -1,7 +1,7 @@
 """maitred.orders.v1.CartService."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ from services.orders.carts.limits import read
 from services.orders.carts.operations import apply
 from services.orders.carts.parsing import CartParser
 from services.orders.carts.pricing import price
-from services.orders.carts.reading import Shortage
+from services.orders.carts.reading import ParseResult, Shortage
 from services.orders.catalog.editions import Edition, PerEdition
 from services.orders.catalog.model import Catalog
 from services.orders.catalog.ports import CurrentCatalog, StockOf
@@ -68,12 +68,15 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
     ) -> cart_service_pb2.ParseCartResponse:
         edition, promotions = await self._offer()
         cart = _fitting(request.cart, edition.catalog)
-        parser, focus = self._parsers.of(edition), to_focus(request.focus)
-        reading = read(parser, edition.catalog, request.text, cart, focus)
+        reading = self._read(request, cart, edition)
+        left = await self._left(apply(cart, reading.operations), edition)
+        if gone := frozenset(id_ for id_, count in left.items() if not count):
+            # An order took the last ones, and the catalog's copy has yet to hear of it.
+            edition = edition.without(gone)
+            reading = self._read(request, cart, edition)
         changed = apply(cart, reading.operations)
         redeemed = await self._redeemed(changed, edition, promotions)
-        shortages = await self._shortages(changed, edition)
-        return from_reading(reading, redeemed.cart, edition.served, shortages)
+        return from_reading(reading, redeemed.cart, edition.served, _shortages(changed, left))
 
     async def ApplyPromotions(
         self, request: cart_service_pb2.ApplyPromotionsRequest, context: Context
@@ -93,14 +96,16 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
         # One look at the cache for both.
         return await asyncio.gather(self._catalog(tenant_id), self._promotions(tenant_id))
 
-    async def _shortages(self, cart: Cart, edition: Edition) -> list[Shortage]:
-        wanted = quantities(cart)
-        left = await self._stock(edition.tenant_id, edition.stock.counted.intersection(wanted))
-        return [
-            Shortage(id_, count, left[id_])
-            for id_, count in wanted.items()
-            if 0 < left.get(id_, 0) < count
-        ]
+    def _read(
+        self, request: cart_service_pb2.ParseCartRequest, cart: Cart, edition: Edition
+    ) -> ParseResult:
+        parser, focus = self._parsers.of(edition), to_focus(request.focus)
+        return read(parser, edition.catalog, request.text, cart, focus)
+
+    async def _left(self, cart: Cart, edition: Edition) -> Mapping[str, int]:
+        """How many are left of what is in a cart, counted, and not known to have run out."""
+        asked = edition.stock.counted.intersection(quantities(cart)) - edition.stock.sold_out
+        return await self._stock(edition.tenant_id, asked)
 
     async def _redeemed(
         self, cart: Cart, edition: Edition, promotions: Sequence[Promotion]
@@ -109,6 +114,14 @@ class CartService(cart_service_pb2_grpc.CartServiceServicer):
         customer = await self._customer(edition.tenant_id, principal_id, promotions)
         priced, codes = price(cart, edition.catalog), cart.promotion_codes
         return redeem(priced, edition.catalog, promotions, codes, self._clock(), customer)
+
+
+def _shortages(cart: Cart, left: Mapping[str, int]) -> list[Shortage]:
+    return [
+        Shortage(id_, count, left[id_])
+        for id_, count in quantities(cart).items()
+        if 0 < left.get(id_, 0) < count
+    ]
 
 
 def _fitting(message: cart_pb2.Cart, catalog: Catalog) -> Cart:

@@ -1,7 +1,7 @@
 """A tenant's catalog at one moment, and what is worth computing once for it."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -34,6 +34,11 @@ class Edition:
     def state(self) -> Hashable:
         """Different wherever `catalog` is."""
         return self.version, self.served.closed
+
+    def without(self, gone: frozenset[str]) -> "Edition":
+        """The same, with these products sold out."""
+        stock = replace(self.stock, sold_out=self.stock.sold_out | gone)
+        return replace(self, stock=stock, served=self.served.without(gone))
 
 
 def by_version(edition: Edition) -> Hashable:

@@ -34,6 +34,16 @@ class Served:
     closed: frozenset[str] = frozenset()
     waiting: Mapping[str, tuple[Window, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
+    def without(self, gone: frozenset[str]) -> "Served":
+        """The same, with these products sold out."""
+        products = tuple(
+            replace(product, available=False) if product.id in gone else product
+            for product in self.catalog.products
+        )
+        return replace(
+            self, catalog=replace(self.catalog, products=products), closed=self.closed | gone
+        )
+
     def hours(self, product_id: str) -> str:
         """When a product is served that is not served now, such as `11:00 to 14:00`; else empty."""
         return join([str(window) for window in self.waiting.get(product_id, ())])

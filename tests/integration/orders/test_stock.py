@@ -313,3 +313,20 @@ async def test_only_what_runs_out_or_comes_back_is_told(
         await do("take_stock_v1", 1)
         await do("return_stock_v1", 2)
         assert await told() == ["catalog", "stock", "stock", "stock"]
+
+
+async def test_a_copy_that_has_yet_to_hear_that_the_last_are_gone_offers_none(
+    client: OrdersClient, tenant_id: UUID, database: MigratedDatabase
+) -> None:
+    await set_stock(client, with_role(tenant_id, Role.STAFF), "croissant", 2)
+    sold_out = cart_service_pb2.REFUSAL_KIND_SOLD_OUT
+    assert await refusals(client, tenant_id, "a croissant") == []
+    async with (
+        Database.connect(database.service_url("orders"), max_size=1) as ours,
+        ours.tenant(tenant_id) as connection,
+    ):
+        # Nobody is told, as for the moment that news takes.
+        await connection.execute(
+            "UPDATE orders.stock SET count = 0 WHERE tenant_id = $1", tenant_id
+        )
+    assert await refusals(client, tenant_id, "a croissant") == [(sold_out, "croissant", "")]

@@ -41,6 +41,8 @@ _MEASURE_S = 5.0
 _ABORT_S = 2.0
 # Beside one that listens: to fetch, and to defer what is due by the clock.
 _CONNECTIONS = 1
+# As elsewhere: whoever waits for a database that is away asks again, or is told to stop.
+_CONNECTED_WITHIN_S = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -139,6 +141,7 @@ class JobRunner:
             },
             min_size=1,
             max_size=_CONNECTIONS,
+            timeout=_CONNECTED_WITHIN_S,
         )
         app = procrastinate.App(connector=connector)
         app.job_manager = RunManager(connector, self._store, self._config.concurrency)

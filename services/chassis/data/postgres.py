@@ -6,7 +6,7 @@ which tenant it works for; `Database.tenant` opens such a one with a single roun
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -33,6 +33,12 @@ FAULTS = (
 # How long a statement waits for somebody else's lock before it fails with 55P03.
 LOCK_TIMEOUT_MS = 2000
 
+# A request to cancel that overtakes its statement is lost, so a rollback cannot wait for the
+# statement's end: its connection is cut, and the server, which looks this often whether the other
+# end is still there, rolls back. The same frees the locks of a process that was killed.
+ROLLBACK_S = 2.0
+GONE_CHECK = "1s"
+
 
 class Database:
     """The connections of one process to its database, by its own role."""
@@ -57,7 +63,10 @@ class Database:
             # Only SET LOCAL is ever used, so a connection comes back as it went.
             reset=_keep,
             command_timeout=30,
-            server_settings={"application_name": application},
+            server_settings={
+                "application_name": application,
+                "client_connection_check_interval": GONE_CHECK,
+            },
         )
         try:
             yield cls(pool)
@@ -142,10 +151,12 @@ async def _keep(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
 
 
 async def _roll_back(connection: Connection) -> None:
-    """Ends a failed transaction; a connection that cannot is closed, never reused."""
-    if connection.is_closed():
-        return
+    """Ends a failed transaction; a connection that cannot is cut, never reused."""
     try:
-        await asyncio.shield(connection.execute("ROLLBACK"))
-    except FAULTS:
-        connection.terminate()
+        await connection.execute("ROLLBACK", timeout=ROLLBACK_S)
+    except BaseException as fault:
+        # The driver may have cut it already, and then refuses to be asked anything.
+        with suppress(asyncpg.InterfaceError):
+            connection.terminate()
+        if not isinstance(fault, FAULTS):
+            raise

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from uuid import UUID
 
 import asyncpg
 import pytest
+from asyncpg import connect_utils
 
 from services.chassis.data.postgres import Database
 from tests.support.servers import MigratedDatabase
@@ -66,6 +68,55 @@ async def test_what_is_cancelled_is_rolled_back_and_its_connection_is_sound(
         await written.wait()
         written.clear()
         task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await count(orders, A) == 0
+
+
+async def test_a_request_to_cancel_that_is_lost_leaves_no_lock(
+    orders: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when it overtakes its statement: the server cancels what it has not begun to run."""
+
+    async def lose(**_arguments: object) -> None:
+        """The driver's part that would tell the server."""
+
+    written = asyncio.Event()
+
+    async def hang() -> None:
+        async with orders.tenant(A) as connection:
+            await connection.execute(INSERT, A)
+            written.set()
+            await connection.execute("SELECT pg_sleep(60)")
+
+    async def insert() -> None:
+        while True:
+            with suppress(asyncpg.LockNotAvailableError):
+                async with orders.tenant(A) as connection:
+                    await connection.execute(INSERT, A)
+                    return
+
+    with monkeypatch.context() as patched:
+        patched.setattr(connect_utils, "_cancel", lose)
+        task = asyncio.ensure_future(hang())
+        await written.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await asyncio.wait_for(insert(), 20)
+
+
+async def test_a_transaction_cancelled_twice_leaves_a_sound_pool(orders: Database) -> None:
+    async def hang() -> None:
+        async with orders.tenant(A) as connection:
+            await connection.execute("SELECT pg_sleep(60)")
+
+    for _ in range(5):
+        task = asyncio.ensure_future(hang())
+        await asyncio.sleep(0.05)
+        for _ in range(3):
+            task.cancel()
+            await asyncio.sleep(0)
         with pytest.raises(asyncio.CancelledError):
             await task
     assert await count(orders, A) == 0

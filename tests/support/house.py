@@ -202,6 +202,7 @@ class House(RuleBasedStateMachine):
             order_id=UUID(int=len(self.orders)),
             owner=guest,
             placed_by=Actor.GUEST,
+            actor_id=guest,
             note="",
             transaction="t",
             now=now,

@@ -61,6 +61,7 @@ def placed_order(
     order_id: UUID,
     owner: str,
     placed_by: Actor,
+    actor_id: str,
     note: str,
     transaction: str,
     now: datetime,
@@ -96,6 +97,7 @@ def placed_order(
                 change_time=instant,
                 role=_ROLES[placed_by],
                 version=1,
+                actor_id=actor_id,
             )
         ],
     )
@@ -160,7 +162,8 @@ def from_order(
         message.history.add(
             status=order_pb2.ORDER_STATUS_PLACED, change_time=message.create_time, version=1
         )
-    message.history.extend(_from_change(change, viewer) for change in changes or ())
+    message.history.extend(_from_change(change) for change in changes or ())
+    show_actors(message, viewer)
     if order.payment is not None:
         message.payment.payment_reference = order.payment.reference
         message.payment.amount_minor = order.payment.amount_minor
@@ -177,14 +180,24 @@ def from_order(
     return message
 
 
-def _from_change(change: Change, viewer: Actor) -> order_pb2.OrderChange:
+def show_actors(message: order_pb2.Order, viewer: Actor) -> None:
+    """Name in an order's history whoever did it, but to guests, who need not know."""
+    for change in message.history:
+        if viewer is Actor.GUEST:
+            change.ClearField("actor_id")
+        elif not change.actor_id and change.role == access_pb2.ROLE_GUEST:
+            # What was placed before this was kept: no guest places an order but their own.
+            change.actor_id = message.principal_id
+
+
+def _from_change(change: Change) -> order_pb2.OrderChange:
     return order_pb2.OrderChange(
         status=_STATUS[change.status],
         change_time=timestamp(change.time),
         role=_ROLES[change.role],
         reason=change.reason,
         version=change.version,
-        actor_id="" if viewer is Actor.GUEST else change.actor_id,
+        actor_id=change.actor_id,
     )
 
 

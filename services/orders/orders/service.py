@@ -32,6 +32,7 @@ from services.orders.orders.convert import (
     promotion_used_up,
     reference_used,
     role_required,
+    show_actors,
     to_new_order,
     to_state,
     transaction_id,
@@ -114,20 +115,21 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
         principal = current().principal
         scope = scope_of(principal, "PlaceOrder", request.request_id)
         wanted = WantedQuote(from_id("quo", request.quote_id), visible_to(principal), self._clock())
-        placed_by = actor_of(principal)
         try:
             answer = await self._store.place(
                 scope,
                 keyless(request),
                 wanted,
-                lambda quote: self._placement(request, scope, wanted, quote, placed_by),
+                lambda quote: self._placement(request, scope, wanted, quote, principal),
             )
         except OutOfStock as short:
             raise out_of_stock(short.remaining) from None
         except PromotionUsedUp as used_up:
             raise promotion_used_up(used_up.promotion_ids) from None
         tell_replayed(context, answer)
-        return order_service_pb2.PlaceOrderResponse(order=order_pb2.Order.FromString(answer.body))
+        order = order_pb2.Order.FromString(answer.body)
+        show_actors(order, actor_of(principal))
+        return order_service_pb2.PlaceOrderResponse(order=order)
 
     def _placement(
         self,
@@ -135,7 +137,7 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
         scope: Scope,
         wanted: WantedQuote,
         quote: QuoteToPlace | None,
-        placed_by: Actor,
+        principal: Principal,
     ) -> Placement:
         now = wanted.now
         if quote is None:
@@ -152,7 +154,8 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
             cart,
             order_id=order_id,
             owner=quote.principal_id,
-            placed_by=placed_by,
+            placed_by=actor_of(principal),
+            actor_id=principal.principal_id,
             note=mask(request.note).text if request.note else "",
             transaction=transaction_id(scope),
             now=now,

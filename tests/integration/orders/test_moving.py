@@ -180,10 +180,45 @@ async def test_an_order_tells_how_it_came_to_stand_where_it_does(
             (ACCEPTED, access_pb2.ROLE_STAFF, "", 2),
             (CANCELLED, access_pb2.ROLE_MANAGER, "out of milk", 3),
         ]
-        actors = ["", staff.principal_id, manager.principal_id]
+        actors = [owner.principal_id, staff.principal_id, manager.principal_id]
         assert [one.actor_id for one in history] == (actors if viewer is staff else [""] * 3)
     listed = (await client.page(owner)).orders[0]
     assert not listed.history
+
+
+async def test_whoever_places_an_order_is_named_to_all_but_guests(
+    client: OrdersClient, tenant_id: UUID, staff: Principal
+) -> None:
+    owner = guest(tenant_id)
+    quote = await client.quote(owner)
+    placed, _ = await client.place(staff, quote.quote_id)
+    told, _ = await client.place(owner, quote.quote_id)
+    read = [(await client.get(viewer, placed.order_id)).history for viewer in (staff, owner)]
+    for history, actor_id in [
+        (placed.history, staff.principal_id),
+        (told.history, ""),
+        (read[0], staff.principal_id),
+        (read[1], ""),
+    ]:
+        assert [(one.role, one.actor_id) for one in history] == [(access_pb2.ROLE_STAFF, actor_id)]
+
+
+async def test_a_guest_who_placed_an_order_is_named_where_that_was_not_kept(
+    client: OrdersClient, tenant_id: UUID, staff: Principal, sees: Connection
+) -> None:
+    owner = guest(tenant_id)
+    order = await client.order(owner)
+    kept = order_pb2.Order.FromString(
+        await sees.fetchval("SELECT placed FROM orders.orders WHERE tenant_id = $1", tenant_id)
+    )
+    kept.history[0].ClearField("actor_id")
+    await sees.execute(
+        "UPDATE orders.orders SET placed = $2 WHERE tenant_id = $1",
+        tenant_id,
+        kept.SerializeToString(),
+    )
+    [placed] = (await client.get(staff, order.order_id)).history
+    assert (placed.role, placed.actor_id) == (access_pb2.ROLE_GUEST, owner.principal_id)
 
 
 async def test_somebody_elses_order_cannot_be_moved(client: OrdersClient, tenant_id: UUID) -> None:

@@ -109,8 +109,8 @@ class Database:
     @asynccontextmanager
     async def _begun(self, opening: str) -> AsyncIterator[Connection]:
         async with self._pool.acquire() as connection:
-            await connection.execute(opening)
             try:
+                await connection.execute(opening)
                 yield connection
             except BaseException:
                 await _roll_back(connection)

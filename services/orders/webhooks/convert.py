@@ -19,7 +19,14 @@ from services.chassis.rpc.errors import (
 from services.orders.webhooks.addresses import TargetRefused
 from services.orders.webhooks.breaker import BreakerState, state
 from services.orders.webhooks.delivery import Attempt, Delivery, DeliveryStatus
-from services.orders.webhooks.webhook import DisableReason, Terms, Thresholds, Webhook
+from services.orders.webhooks.events import KNOWN
+from services.orders.webhooks.webhook import (
+    DisableReason,
+    Terms,
+    Thresholds,
+    Webhook,
+    is_prefix,
+)
 
 _REASONS = {
     None: webhook_pb2.WEBHOOK_DISABLE_REASON_UNSPECIFIED,
@@ -149,6 +156,23 @@ def target_refused(refused: TargetRefused) -> Failure:
         [FieldProblem("url", str(refused))],
         problem=str(refused),
     )
+
+
+def check_types(patterns: Sequence[str]) -> None:
+    """Fails with INVALID_FIELD if one of them is a type that no event has."""
+    known = ", ".join(sorted(KNOWN))
+    problems = [
+        FieldProblem(f"event_types[{index}]", f"no event is of type {pattern}; there are: {known}")
+        for index, pattern in enumerate(patterns)
+        if not is_prefix(pattern) and pattern not in KNOWN
+    ]
+    if problems:
+        raise invalid(
+            "INVALID_FIELD",
+            "; ".join(f"{problem.field}: {problem.description}" for problem in problems) + ".",
+            problems,
+            field=",".join(problem.field for problem in problems),
+        )
 
 
 def limit_reached(most: int) -> Failure:

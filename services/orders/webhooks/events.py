@@ -4,7 +4,9 @@ Data of the latter, CloudEvents type `maitred.webhook_test.v1`: maitred.events.v
 """
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
+from importlib import resources
 from uuid import UUID
 
 from services.chassis.data.ids import to_id
@@ -12,20 +14,19 @@ from services.chassis.data.outbox import cloud_event
 
 SOURCE = "/maitred/orders"
 TEST = "maitred.webhook_test.v1"
+
+
+def _contracted() -> Iterator[str]:
+    """The types of the contracts, each with a schema of its name: `order_v1.json` and so on."""
+    for file in resources.files("maitred.events.v1").iterdir():
+        if file.name.endswith(".json"):
+            name, _, version = file.name.removesuffix(".json").rpartition("_")
+            yield f"maitred.{name}.{version}"
+
+
+KNOWN = frozenset(_contracted())
 # What endpoints may be sent beside the test.
-TYPES = frozenset(
-    {
-        "maitred.catalog.v1",
-        "maitred.feedback.v1",
-        "maitred.index.v1",
-        "maitred.order.v1",
-        "maitred.payment.v1",
-        "maitred.recommendation.v1",
-        "maitred.session.v1",
-        "maitred.tenant.v1",
-        "maitred.trust.v1",
-    }
-)
+TYPES = KNOWN - {TEST}
 
 
 def test_event(*, tenant_id: UUID, webhook_id: UUID, event_id: UUID, now: datetime) -> bytes:

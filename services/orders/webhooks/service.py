@@ -20,6 +20,7 @@ from services.chassis.rpc.server import ServicerBinding
 from services.orders.webhooks.addresses import TargetRefused
 from services.orders.webhooks.convert import (
     changed,
+    check_types,
     delivery_not_found,
     from_delivery,
     from_webhook,
@@ -98,6 +99,7 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
         self, request: webhook_service_pb2.CreateWebhookRequest, context: Context
     ) -> webhook_service_pb2.CreateWebhookResponse:
         tenant_id = current().principal.tenant_id
+        check_types(request.event_types)
         await self._check(request.url)
         secret, now, webhook_id = self._random(SECRET_BYTES), self._clock(), self._ids.new()
         webhook = Webhook(
@@ -145,6 +147,7 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
     async def UpdateWebhook(
         self, request: webhook_service_pb2.UpdateWebhookRequest, context: Context
     ) -> webhook_service_pb2.UpdateWebhookResponse:
+        check_types(request.event_types)
         if request.HasField("url"):
             await self._check(request.url)
 

@@ -107,6 +107,11 @@ class Webhook:
         return self.disable_reason is None
 
 
+def is_prefix(pattern: str) -> bool:
+    """Whether a pattern stands for whatever begins so, now or later, and not for one type."""
+    return pattern == EVERYTHING or pattern.endswith(".*")
+
+
 def wants(patterns: Iterable[str], event_type: str) -> bool:
     """Whether any of an endpoint's patterns covers a type of events."""
     return any(

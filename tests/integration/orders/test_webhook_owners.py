@@ -77,6 +77,19 @@ async def test_a_pattern_of_another_form_is_refused(owner: Owner, pattern: str) 
     assert (await failure(owner.create(PUBLIC, pattern))).reason == "INVALID_FIELD"
 
 
+async def test_a_type_that_no_event_has_is_refused_with_those_there_are(owner: Owner) -> None:
+    refused = await failure(owner.create(PUBLIC, ORDERS, "maitred.ordr.v1"))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+    [problem] = refused.fields
+    assert problem.field == refused.metadata["field"] == "event_types[1]"
+    assert "maitred.catalog.v1, maitred.feedback.v1, " in problem.description
+    webhook_id = (await owner.create(PUBLIC, "maitred.*", "*")).webhook.webhook_id
+    for event_type in ("maitred.order.v2", "maitred.order"):
+        changed = owner.call("UpdateWebhook", webhook_id=webhook_id, event_types=[event_type])
+        assert (await failure(changed)).reason == "INVALID_FIELD"
+    assert list((await owner.get(webhook_id)).event_types) == ["maitred.*", "*"]
+
+
 async def test_a_name_that_leads_to_a_private_address_later_is_not_called(
     owner: Owner, receiver: Receiver
 ) -> None:

@@ -26,9 +26,11 @@ FROM events.dead_letters
 WHERE tenant_id = $1 AND dead_letter_id = $2;
 
 -- name: replay_letters
--- Makes a tenant's waiting letters due at $10, with those before each in its line; returns how many
--- were meant, and how many of them were put off until now. Locks in the order of numbers.
-WITH meant AS (
+-- Makes waiting letters of a tenant due at $10, with those before each in its line: of those that are
+-- meant up to $15, line by line, after letter $13 of the line of $11 and $12, which $14 says was put
+-- off. Returns how many these are, how many of them were put off until now, and the last of them.
+-- Locks in the order of numbers; of what stands before them only what may have to be made due.
+WITH meant AS MATERIALIZED (
     SELECT number, consumer, aggregate_id
     FROM events.dead_letters
     WHERE tenant_id = $1 AND status = 'waiting'
@@ -40,20 +42,39 @@ WITH meant AS (
         AND ($7::text IS NULL OR strpos(lower(error), lower($7)) > 0)
         AND ($8::timestamptz IS NULL OR create_time >= $8)
         AND ($9::timestamptz IS NULL OR create_time < $9)
+        AND (consumer, aggregate_id, number) > ($11::text, $12::text, $13::bigint)
+    ORDER BY consumer, aggregate_id, number
+    LIMIT $15
 ), ends AS (
-    SELECT consumer, aggregate_id, max(number) AS number FROM meant GROUP BY 1, 2
+    SELECT consumer, aggregate_id, max(number) AS number,
+        (
+            SELECT first.number
+            FROM events.dead_letters AS first
+            WHERE first.tenant_id = $1 AND first.consumer = meant.consumer
+                AND first.aggregate_id = meant.aggregate_id AND first.status = 'waiting'
+            ORDER BY first.number
+            LIMIT 1
+        ) AS first_number
+    FROM meant
+    GROUP BY consumer, aggregate_id
 ), locked AS MATERIALIZED (
     SELECT l.number, l.consumer, l.aggregate_id, l.next_attempt_at
     FROM events.dead_letters AS l
     JOIN ends ON ends.consumer = l.consumer AND ends.aggregate_id = l.aggregate_id
         AND l.number <= ends.number
     WHERE l.tenant_id = $1 AND l.status = 'waiting'
+        AND (
+            l.next_attempt_at > $10
+            OR l.number = ends.first_number
+            OR l.number IN (SELECT meant.number FROM meant)
+        )
     ORDER BY l.number
     FOR UPDATE OF l
 ), lines AS (
-    SELECT locked.number,
+    SELECT locked.number, locked.consumer, locked.aggregate_id,
         bool_or(locked.next_attempt_at > $10)
-            OVER (PARTITION BY locked.consumer, locked.aggregate_id) AS is_put_off
+            OVER (PARTITION BY locked.consumer, locked.aggregate_id)
+            OR ($14 AND locked.consumer = $11 AND locked.aggregate_id = $12) AS is_put_off
     FROM locked
 ), changed AS (
     UPDATE events.dead_letters AS l
@@ -63,16 +84,29 @@ WITH meant AS (
     FROM lines
     WHERE l.tenant_id = $1 AND l.number = lines.number AND lines.is_put_off
     RETURNING l.number
+), counted AS (
+    SELECT (SELECT count(*) FROM meant)::integer AS meant,
+        (SELECT count(*) FROM changed JOIN meant USING (number))::integer AS changed
 )
-SELECT (SELECT count(*) FROM meant)::integer AS meant,
-    (SELECT count(*) FROM changed JOIN meant USING (number))::integer AS changed;
+SELECT counted.meant, counted.changed, last.consumer, last.aggregate_id, last.number,
+    EXISTS (
+        SELECT FROM lines
+        WHERE lines.consumer = last.consumer AND lines.aggregate_id = last.aggregate_id
+            AND lines.is_put_off
+    ) AS is_put_off
+FROM counted
+CROSS JOIN (
+    SELECT consumer, aggregate_id, number FROM meant
+    ORDER BY consumer DESC, aggregate_id DESC, number DESC
+    LIMIT 1
+) AS last;
 
 -- name: discard_letters
--- Gives a tenant's waiting letters up: $10 when, $11 who, $12 why. Locks in the order of numbers.
-UPDATE events.dead_letters AS l
-SET status = 'discarded', settle_time = $10, settled_by = $11, settle_reason = $12
-FROM (
-    SELECT number
+-- Gives waiting letters of a tenant up: $10 when, $11 who, $12 why; of those that are meant up to
+-- $16, line by line, after letter $15 of the line of $13 and $14. Returns how many are meant, how
+-- many of them were given up now, and the last of them. Locks in the order of numbers.
+WITH meant AS MATERIALIZED (
+    SELECT number, consumer, aggregate_id
     FROM events.dead_letters
     WHERE tenant_id = $1 AND status = 'waiting'
         AND ($2::uuid[] IS NULL OR dead_letter_id = ANY ($2))
@@ -83,7 +117,31 @@ FROM (
         AND ($7::text IS NULL OR strpos(lower(error), lower($7)) > 0)
         AND ($8::timestamptz IS NULL OR create_time >= $8)
         AND ($9::timestamptz IS NULL OR create_time < $9)
+        AND (consumer, aggregate_id, number) > ($13::text, $14::text, $15::bigint)
+    ORDER BY consumer, aggregate_id, number
+    LIMIT $16
+), locked AS MATERIALIZED (
+    SELECT number
+    FROM events.dead_letters
+    WHERE tenant_id = $1 AND status = 'waiting'
+        AND number IN (SELECT meant.number FROM meant)
     ORDER BY number
     FOR UPDATE
-) AS meant
-WHERE l.tenant_id = $1 AND l.number = meant.number;
+), changed AS (
+    UPDATE events.dead_letters AS l
+    SET status = 'discarded', settle_time = $10, settled_by = $11, settle_reason = $12
+    FROM locked
+    WHERE l.tenant_id = $1 AND l.number = locked.number
+    RETURNING l.number
+), counted AS (
+    SELECT (SELECT count(*) FROM meant)::integer AS meant,
+        (SELECT count(*) FROM changed)::integer AS changed
+)
+SELECT counted.meant, counted.changed, last.consumer, last.aggregate_id, last.number,
+    false AS is_put_off
+FROM counted
+CROSS JOIN (
+    SELECT consumer, aggregate_id, number FROM meant
+    ORDER BY consumer DESC, aggregate_id DESC, number DESC
+    LIMIT 1
+) AS last;

@@ -21,10 +21,14 @@ from services.relay.dead_letters.convert import (
     to_meant,
 )
 from services.relay.dead_letters.letter import LetterFilter, Status, StoredLetter
-from services.relay.dead_letters.store import Discard, LetterStore
+from services.relay.dead_letters.store import Discard, LetterStore, Place
 from services.relay.metrics import RelayMetrics
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+# A transaction of so many letters is short: consumers, who lock them too, wait for it, and a call
+# that is out of time ends between two of them.
+_AT_ONCE = 500
 
 
 class DeadLetterService(dead_letter_service_pb2_grpc.DeadLetterServiceServicer):
@@ -113,17 +117,25 @@ class DeadLetterService(dead_letter_service_pb2_grpc.DeadLetterServiceServicer):
 
     async def _replay(self, meant: LetterFilter) -> int:
         """Makes letters due; how many were meant."""
-        tenant_id = current().principal.tenant_id
-        replayed = await self._store.replay(tenant_id, meant, self._clock())
-        self._metrics.intervened("replay", replayed.changed)
-        return replayed.meant
+        tenant_id, now = current().principal.tenant_id, self._clock()
+        count = 0
+        place: Place | None = Place()
+        while place is not None:
+            batch = await self._store.replay(tenant_id, meant, now, place, _AT_ONCE)
+            self._metrics.intervened("replay", batch.changed)
+            count, place = count + batch.meant, batch.last
+        return count
 
     async def _discard(self, meant: LetterFilter, reason: str) -> int:
         """Gives letters up in the caller's name; how many."""
         principal = current().principal
         discard = Discard(principal.principal_id, reason, self._clock())
-        count = await self._store.discard(principal.tenant_id, meant, discard)
-        self._metrics.intervened("discard", count)
+        count = 0
+        place: Place | None = Place()
+        while place is not None:
+            batch = await self._store.discard(principal.tenant_id, meant, discard, place, _AT_ONCE)
+            self._metrics.intervened("discard", batch.changed)
+            count, place = count + batch.changed, batch.last
         return count
 
 

@@ -24,11 +24,28 @@ class Discard:
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
-    """How many waiting letters were meant, and how many of them were not due already."""
+class Place:
+    """A letter in the order of lines.
+
+    `is_put_off` says that its line waited until a replay that ended here.
+    """
+
+    consumer: str = ""
+    aggregate_id: str = ""
+    number: int = 0
+    is_put_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How many waiting letters were meant, and how many of them were changed.
+
+    `last` is where the next batch goes on; None if there is none.
+    """
 
     meant: int
     changed: int
+    last: Place | None
 
 
 class LetterStore:
@@ -53,25 +70,36 @@ class LetterStore:
             row = await connection.fetchrow(QUERIES.get_letter, tenant_id, letter_id)
         return _letter(row) if row else None
 
-    async def replay(self, tenant_id: UUID, chosen: LetterFilter, now: datetime) -> Replayed:
-        """Makes waiting letters due, with those before each in its line."""
+    async def replay(
+        self, tenant_id: UUID, chosen: LetterFilter, now: datetime, after: Place, most: int
+    ) -> Batch:
+        """Makes up to `most` waiting letters due, with those before each in its line.
+
+        Changed are those that were not due already.
+        """
         async with self._database.tenant(tenant_id) as connection:
             row = await connection.fetchrow(
-                QUERIES.replay_letters, *_arguments(tenant_id, chosen), now
+                QUERIES.replay_letters,
+                *_arguments(tenant_id, chosen),
+                now,
+                *(after.consumer, after.aggregate_id, after.number, after.is_put_off),
+                most,
             )
-        return Replayed(row["meant"], row["changed"]) if row else Replayed(0, 0)
+        return _batch(row, most)
 
-    async def discard(self, tenant_id: UUID, chosen: LetterFilter, discard: Discard) -> int:
-        """Gives waiting letters up; how many."""
+    async def discard(
+        self, tenant_id: UUID, chosen: LetterFilter, discard: Discard, after: Place, most: int
+    ) -> Batch:
+        """Gives up to `most` waiting letters up."""
         async with self._database.tenant(tenant_id) as connection:
-            tag = await connection.execute(
+            row = await connection.fetchrow(
                 QUERIES.discard_letters,
                 *_arguments(tenant_id, chosen),
-                discard.now,
-                discard.principal_id,
-                discard.reason,
+                *(discard.now, discard.principal_id, discard.reason),
+                *(after.consumer, after.aggregate_id, after.number),
+                most,
             )
-        return int(tag.rpartition(" ")[2])
+        return _batch(row, most)
 
 
 def _arguments(tenant_id: UUID, chosen: LetterFilter) -> tuple[object, ...]:
@@ -86,6 +114,13 @@ def _arguments(tenant_id: UUID, chosen: LetterFilter) -> tuple[object, ...]:
         chosen.start,
         chosen.end,
     )
+
+
+def _batch(row: "Record | None", most: int) -> Batch:
+    if row is None:
+        return Batch(0, 0, None)
+    last = Place(row["consumer"], row["aggregate_id"], row["number"], row["is_put_off"])
+    return Batch(row["meant"], row["changed"], last if row["meant"] == most else None)
 
 
 def _letter(row: "Record") -> StoredLetter:

@@ -77,6 +77,32 @@ class Desk:
         async with self.consumers.tenant(self.tenant_id) as connection:
             await self.letters(consumer).set_aside(connection, letter)
 
+    async def set_many_aside(self, count: int, aggregate: str) -> None:
+        """Sets so many aside at once; `{}` in the aggregate is the letter's number."""
+        async with self.consumers.tenant(self.tenant_id) as connection:
+            await connection.execute(
+                """
+                INSERT INTO events.dead_letters
+                    (tenant_id, dead_letter_id, consumer, partition, seq, event_id, type,
+                     aggregate_id, principal_id, payload, error, attempts, create_time,
+                     next_attempt_at)
+                SELECT $1, gen_random_uuid(), 'crowded', $2, n, 'evt', 'maitred.order.v1',
+                    replace($3, '{}', n::text), 'gst_1', '', 'down', 1, $4::timestamptz,
+                    $4::timestamptz + interval '1 minute'
+                FROM generate_series(1, $5::integer) AS n
+                """,
+                *(self.tenant_id, partition_of(self.tenant_id), aggregate, self.clock(), count),
+            )
+
+    async def interfered(self) -> list[int]:
+        """How often somebody asked for an attempt of each letter."""
+        async with self.consumers.tenant(self.tenant_id) as connection:
+            rows = await connection.fetch(
+                "SELECT interventions FROM events.dead_letters WHERE tenant_id = $1",
+                self.tenant_id,
+            )
+        return [row["interventions"] for row in rows]
+
     async def listed(self, **filters: Any) -> list[dead_letter_pb2.DeadLetter]:
         answer = await self.call(self.stub.ListDeadLetters, rpc.ListDeadLettersRequest(**filters))
         return list(answer.dead_letters)
@@ -258,6 +284,48 @@ async def test_many_are_replayed_by_filter_and_by_id(desk: Desk) -> None:
     assert (await desk.call(desk.stub.ReplayDeadLetters, named)).count == 3
     assert sorted(await desk.due()) == ["ord_1", "ord_2", "ord_3"]
     assert desk.interventions("replay") == 3
+
+
+async def test_more_than_fit_a_transaction_are_replayed_once_each(desk: Desk) -> None:
+    await desk.set_many_aside(700, "ord_of_many")
+    await desk.set_many_aside(601, "ord_{}")
+    answer = await desk.call(desk.stub.ReplayDeadLetters, rpc.ReplayDeadLettersRequest())
+    assert answer.count == 1301
+    assert await desk.interfered() == [1] * 1301
+    assert desk.interventions("replay") == 1301
+    again = await desk.call(desk.stub.ReplayDeadLetters, rpc.ReplayDeadLettersRequest())
+    assert (again.count, desk.interventions("replay")) == (1301, 1301), "all were due already"
+
+
+async def test_more_than_fit_a_transaction_are_discarded(desk: Desk) -> None:
+    await desk.set_many_aside(700, "ord_of_many")
+    await desk.set_many_aside(601, "ord_{}")
+    request = rpc.DiscardDeadLettersRequest(reason="never mind")
+    assert (await desk.call(desk.stub.DiscardDeadLetters, request)).count == 1301
+    assert desk.interventions("discard") == 1301
+    assert await desk.listed(status=WAITING) == []
+
+
+@pytest.mark.parametrize("action", ["replay", "discard"])
+async def test_what_a_call_did_before_its_time_was_over_stands(desk: Desk, action: str) -> None:
+    await desk.set_many_aside(1001, "ord_of_many")
+    method: Callable[..., Awaitable[Any]] = desk.stub.ReplayDeadLetters
+    request: Any = rpc.ReplayDeadLettersRequest()
+    if action == "discard":
+        method = desk.stub.DiscardDeadLetters
+        request = rpc.DiscardDeadLettersRequest(reason="old")
+    async with desk.consumers.tenant(desk.tenant_id) as connection:
+        await connection.execute(
+            "SELECT FROM events.dead_letters WHERE tenant_id = $1 AND seq = 1001 FOR UPDATE",
+            desk.tenant_id,
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as late:
+            await method(request, metadata=metadata(desk.manager), timeout=1.5)
+        assert late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert desk.interventions(action) == 1000
+    left = 1001 if action == "replay" else 1
+    assert (await desk.call(method, request)).count == left, "the second call does the rest"
+    assert desk.interventions(action) == 1001
 
 
 async def test_a_discard_is_recorded_with_who_and_why(desk: Desk) -> None:

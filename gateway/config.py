@@ -58,7 +58,12 @@ class GatewayConfig(ProcessConfig):
         "120/minute", "Messages a caller may send to the chat, as `<count>/<period>`."
     )
     guest_rate_limit: str = setting(
-        "600/minute", "Guests that may come from one address, as `<count>/<period>`."
+        "600/minute",
+        "Guests that may come from one address, and loads of each page, as `<count>/<period>`.",
+    )
+    failed_credentials_rate_limit: str = setting(
+        "120/minute",
+        "Credentials that do not hold which one address may show, as `<count>/<period>`.",
     )
     guest_lifetime_s: int = setting(
         43_200, "Seconds a guest's token lasts, 60 to 604800.", ge=60, le=604_800
@@ -79,7 +84,9 @@ class GatewayConfig(ProcessConfig):
         "Other origins whose pages may make unsafe requests by cookie, separated by commas.",
     )
 
-    @field_validator("rate_limit", "chat_rate_limit", "guest_rate_limit")
+    @field_validator(
+        "rate_limit", "chat_rate_limit", "guest_rate_limit", "failed_credentials_rate_limit"
+    )
     @classmethod
     def _is_rate(cls, value: str) -> str:
         limits.parse(value)

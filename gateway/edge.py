@@ -15,8 +15,9 @@ from opentelemetry import propagate, trace
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.admission import Admission
 from gateway.exchange import Answer, Endpoint, Exchange, split_query
-from gateway.identity.authenticator import Authenticator, Caller
+from gateway.identity.authenticator import Caller
 from gateway.observation import AccessLog, HttpMetrics, Served
 from gateway.problems import MEDIA_TYPE, render
 from gateway.ratelimits import RateLimits
@@ -76,7 +77,7 @@ class Edge:
 
     Args:
         routes: what is served.
-        authenticator: knows callers.
+        admission: lets callers in.
         signer: mints mesh tokens for calls to services.
         rate_limits: shared by all routes.
         metrics: of requests.
@@ -88,7 +89,7 @@ class Edge:
     def __init__(
         self,
         routes: Iterable[Route],
-        authenticator: Authenticator,
+        admission: Admission,
         signer: MeshSigner,
         rate_limits: RateLimits,
         metrics: HttpMetrics,
@@ -97,7 +98,7 @@ class Edge:
         websockets: Mapping[str, Talk],
     ) -> None:
         self._websockets = websockets
-        self._authenticator = authenticator
+        self._admission = admission
         self._signer = signer
         self._rate_limits = rate_limits
         self._metrics = metrics
@@ -165,9 +166,7 @@ class Edge:
         if route.public:
             self._check_rate(route, 0, exchange.address, reply)
             return await route.endpoint(exchange)
-        caller = await self._authenticator.authenticate(
-            exchange.method, exchange.headers, exchange.selector
-        )
+        caller = await self._admission.authenticate(exchange, exchange.method)
         exchange.caller = caller
         principal = caller.principal
         self._check_rate(route, caller.requests_per_minute, principal.principal_id, reply)

@@ -87,12 +87,12 @@ class Verdict:
             (b"ratelimit-reset", b"%d" % self.reset_s),
         ]
 
-    def refusal(self) -> Failure:
-        """RESOURCE_EXHAUSTED (RATE_LIMITED) of a verdict that is not allowed."""
+    def refusal(self, counted: str = "requests") -> Failure:
+        """RESOURCE_EXHAUSTED (RATE_LIMITED) of a verdict that is not allowed, and of what."""
         shown = f"{self.limit.amount}/{self.limit.GRANULARITY.name}"
         return exhausted(
             "RATE_LIMITED",
-            f"Too many requests: {shown} are allowed.",
+            f"Too many {counted}: {shown} are allowed.",
             retry_after=float(self.reset_s),
             limit=shown,
         )
@@ -135,6 +135,16 @@ class RateLimits:
             self._unmerged.add(identity)
         remaining = max(0, limit.amount - window.counted)
         return Verdict(allowed, limit, remaining, max(1, math.ceil(window.ends - now)))
+
+    def is_spent(self, limit: limits.RateLimitItem, route: str, caller: str) -> bool:
+        """Whether a caller's next request to a route would be refused; it is not counted."""
+        window = self._windows.get((route, caller[:_LONGEST_KEY]))
+        return (
+            window is not None
+            and self._clock() < window.ends
+            and window.period == limit.get_expiry()
+            and window.counted >= limit.amount
+        )
 
     async def run(self) -> None:
         """Merges counts with the other gateways' until cancelled."""

@@ -120,10 +120,14 @@ def surface_routes(
     yield Route("POST", auth.GUEST_PATH, the_auth.guest, guests, timeout, public=True)
     yield Route("POST", auth.SESSION_PATH, the_auth.session, guests, timeout, public=True)
     yield Route("POST", auth.TICKET_PATH, the_auth.ticket, limit, timeout)
-    for path, endpoint in (
+    for path, page in (
         (pages.GUEST_PATH, the_pages.guest),
         (pages.BOARD_PATH, the_pages.board),
         (pages.TRUST_PATH, the_pages.trust),
+    ):
+        # Each looks for its tenant.
+        yield Route("GET", path, page, guests, timeout, public=True)
+    for path, endpoint in (
         (pages.FILE_PATH, the_pages.file),
         ("/health", health),
         ("/openapi.json", openapi),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import limits
 
+from gateway.admission import Admission
 from gateway.config import GatewayConfig
 from gateway.edge import Edge
 from gateway.identity.authenticator import Authenticator
@@ -90,8 +91,13 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
     events = Events(feeds, connections, authenticator, ids, clock)
     chat = Chat(resources.peers.channel("coordinator"), config.max_body_bytes)
     tickets = Tickets(redis, authenticator, clock)
+    rate_limits = RateLimits(RedisCounts(redis))
+    admission = Admission(
+        authenticator, rate_limits, limits.parse(config.failed_credentials_rate_limit)
+    )
     auth = Auth(
         authenticator,
+        admission,
         tokens,
         origins,
         ids,
@@ -100,9 +106,8 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
         timedelta(seconds=config.staff_lifetime_s),
     )
     workers = Workers(resources.peers.channel("worker"))
-    rate_limits = RateLimits(RedisCounts(redis))
     entrance = Entrance(
-        authenticator,
+        admission,
         tickets,
         rate_limits,
         limits.parse(config.rate_limit),
@@ -117,7 +122,7 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
     ]
     edge = Edge(
         routes,
-        authenticator,
+        admission,
         signer,
         rate_limits,
         HttpMetrics(telemetry.registry),

@@ -14,7 +14,7 @@ from gateway.identity.convert import tenant_not_found
 from gateway.identity.cookies import SELECTOR_HEADER, Headers, Origins, find_cookie
 from gateway.identity.model import PREFIX, ApiKey, Tenant, read_key
 from gateway.identity.store import IdentityStore
-from gateway.identity.tokens import AccessTokens
+from gateway.identity.tokens import EXPIRED, AccessTokens
 from services.chassis.data.ids import from_id, to_id
 from services.chassis.rpc.errors import unauthenticated
 from services.chassis.rpc.identity import Principal, Role
@@ -75,27 +75,32 @@ class Authenticator:
             store.tenant_by_slug, lifetime_s=REREAD_S, most=_MOST_TENANTS, clock=seconds
         )
 
-    async def authenticate(self, method: str, headers: Headers, selector: str) -> Caller:
-        """The caller of a request: by `Authorization` if it has one, else by cookie.
+    def credential(self, method: str, headers: Headers, selector: str) -> str:
+        """What a request shows, be it good or not: `Authorization` if it has one, else a cookie.
 
-        Fails with UNAUTHENTICATED, and with PERMISSION_DENIED (ORIGIN_NOT_ALLOWED) where a
-        foreign page uses a cookie.
+        Fails with UNAUTHENTICATED where there is nothing, and with PERMISSION_DENIED
+        (ORIGIN_NOT_ALLOWED) where a foreign page uses a cookie.
         """
         bearer = bearer_of(headers)
         if bearer:
-            return await self.caller(bearer)
+            return bearer
         cookie = find_cookie(
             headers, selector or headers.get(SELECTOR_HEADER, b"").decode("latin-1")
         )
         if not cookie:
             raise unauthenticated("no credential")
         self._origins.check(method, headers)
-        return await self._by_token(cookie)
+        if cookie.startswith(PREFIX):
+            raise unauthenticated("an API key is no cookie")
+        return cookie
 
-    async def caller(self, credential: str) -> Caller:
-        """The caller with this credential. Fails with UNAUTHENTICATED if it does not hold."""
+    async def caller(self, credential: str, *, only_known: bool = False) -> Caller:
+        """The caller with this credential. Fails with UNAUTHENTICATED if it does not hold.
+
+        `only_known` asks the database of no API key that has not held here before.
+        """
         if credential.startswith(PREFIX):
-            return await self._by_key(credential)
+            return await self._by_key(credential, only_known=only_known)
         return await self._by_token(credential)
 
     async def holder(
@@ -106,7 +111,7 @@ class Authenticator:
         A key may no more, and no longer, than it may now. Fails with UNAUTHENTICATED.
         """
         if expires is not None and expires <= self._clock():
-            raise unauthenticated("expired")
+            raise unauthenticated(EXPIRED)
         if principal_id.startswith("key_"):
             key = await self._keys.get((tenant_id, from_id("key", principal_id)))
             if key is None:
@@ -143,11 +148,15 @@ class Authenticator:
     async def _use_key(self, key: tuple[UUID, UUID]) -> ApiKey | None:
         return await self._store.use_api_key(*key, self._clock())
 
-    async def _by_key(self, text: str) -> Caller:
+    async def _by_key(self, text: str, *, only_known: bool) -> Caller:
         parts = self._read_key(text)
         if parts is None:
             raise unauthenticated("not an API key")
-        key = await self._keys.get((parts.tenant_id, parts.api_key_id))
+        names = (parts.tenant_id, parts.api_key_id)
+        last = self._keys.last(names)
+        if only_known and (last is None or not parts.opens(last)):
+            raise unauthenticated("unknown API key")
+        key = await self._keys.get(names)
         if key is None or not parts.opens(key):
             raise unauthenticated("unknown API key")
         return await self._with_key(key, text, key.expire_time)
@@ -158,7 +167,7 @@ class Authenticator:
 
     async def _with_key(self, key: ApiKey, credential: str, expires: datetime | None) -> Caller:
         if not key.works(self._clock()):
-            raise unauthenticated("revoked" if key.revoke_time else "expired")
+            raise unauthenticated("revoked" if key.revoke_time else EXPIRED)
         tenant = await self.tenant(key.tenant_id)
         principal = Principal(key.tenant_id, to_id("key", key.api_key_id), key.roles)
         requests_per_minute = key.requests_per_minute or tenant.requests_per_minute

@@ -43,6 +43,11 @@ class ReadThroughCache(Generic[Key, Value]):
         # One caller who gives up must not take the others' answer away.
         return await asyncio.shield(reading)
 
+    def last(self, key: Key) -> Value | None:
+        """The value that was read last, however long ago; None if none is kept."""
+        kept = self._kept.get(key)
+        return None if kept is None else kept[0]
+
     def forget(self, key: Key) -> None:
         """Has the next `get` read again, also if a read is going on."""
         self._kept.pop(key, None)

@@ -23,6 +23,8 @@ from services.chassis.rpc.identity import key_pair
 ALGORITHM = "EdDSA"
 AUDIENCE = "maitred"
 ISSUER = "maitred-gateway"
+# What a credential that held once is refused with.
+EXPIRED = "expired"
 _MOST_KEPT = 16_384
 _LONGEST = 2048
 
@@ -79,7 +81,7 @@ class AccessTokens:
             if len(self._read) > _MOST_KEPT:
                 del self._read[next(iter(self._read))]
         if token.expires <= self._clock():
-            raise unauthenticated("expired")
+            raise unauthenticated(EXPIRED)
         return token
 
     def _verified(self, text: str) -> AccessToken:

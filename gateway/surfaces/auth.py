@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from gateway.admission import Admission
 from gateway.exchange import Answer, Exchange, json_answer
 from gateway.identity.authenticator import Authenticator, bearer_of
 from gateway.identity.cookies import Origins, find_cookie, set_cookie
@@ -29,7 +30,8 @@ class Auth:
     """The endpoints that give out credentials.
 
     Args:
-        authenticator: knows tenants and keys.
+        authenticator: knows tenants.
+        admission: knows keys.
         tokens: issues access tokens.
         origins: whose pages may ask.
         ids: of guests.
@@ -41,6 +43,7 @@ class Auth:
     def __init__(
         self,
         authenticator: Authenticator,
+        admission: Admission,
         tokens: AccessTokens,
         origins: Origins,
         ids: IdFactory,
@@ -49,6 +52,7 @@ class Auth:
         staff_lifetime: timedelta,
     ) -> None:
         self._authenticator = authenticator
+        self._admission = admission
         self._tokens = tokens
         self._origins = origins
         self._ids = ids
@@ -83,7 +87,7 @@ class Auth:
         bearer = bearer_of(exchange.headers)
         if not bearer.startswith(PREFIX):
             raise unauthenticated("an API key is needed")
-        caller = await self._authenticator.caller(bearer)
+        caller = await self._admission.caller(bearer, exchange.address)
         principal = caller.principal
         tenant = await self._authenticator.tenant(principal.tenant_id)
         text, token = self._tokens.issue(tenant, principal.principal_id, self._staff_lifetime)

@@ -19,8 +19,9 @@ import limits
 import structlog
 from starlette.types import Send
 
+from gateway.admission import Admission
 from gateway.exchange import Answer, Exchange
-from gateway.identity.authenticator import Authenticator, Caller
+from gateway.identity.authenticator import Caller
 from gateway.identity.tickets import Tickets
 from gateway.ratelimits import RateLimits
 from gateway.realtime import messages
@@ -75,7 +76,7 @@ async def upgrade(_exchange: Exchange) -> Answer:
 class Entrance:
     """How clients come in: who says who they are, and how often they may try."""
 
-    authenticator: Authenticator
+    admission: Admission
     tickets: Tickets
     rate_limits: RateLimits
     limit: limits.RateLimitItem
@@ -178,15 +179,18 @@ class _Talk:
     async def _known(self, ticket: str) -> tuple[Caller, Callable[[], Awaitable[object]]]:
         """Who comes, and how to ask later whether that still holds."""
         entrance, exchange = self._entrance, self._exchange
-        authenticator = entrance.authenticator
+        admission, address = entrance.admission, exchange.address
         if ticket:
-            caller = await entrance.tickets.redeem(ticket)
+            with admission.counting(address):
+                caller = await entrance.tickets.redeem(ticket)
         elif b"authorization" in exchange.headers or b"cookie" in exchange.headers:
-            caller = await authenticator.authenticate(_METHOD, exchange.headers, exchange.selector)
+            caller = await admission.authenticate(exchange, _METHOD)
         else:
             self._check_rate(entrance.unknown_limit, exchange.address)
-            caller = await authenticator.caller((await self._first_message()).token)
-        return caller, lambda: authenticator.holder(
+            with admission.counting(address):
+                said = await self._first_message()
+            caller = await admission.caller(said.token, address)
+        return caller, lambda: admission.authenticator.holder(
             caller.principal.tenant_id, caller.principal.principal_id, caller.expires
         )
 
@@ -244,16 +248,17 @@ class _Talk:
 
     async def _renew(self, said: messages.Auth) -> None:
         """A newer credential of the same principal lengthens the connection."""
-        caller = await self._entrance.authenticator.caller(said.token)
+        admission = self._entrance.admission
+        caller = await admission.caller(said.token, self._exchange.address)
         known = self._exchange.known_caller()
         if caller.principal != known.principal:
             raise denied("SUBSCRIPTION_FORBIDDEN", "A connection stays whose it is.")
         self._exchange.caller = caller
-        authenticator, principal = self._entrance.authenticator, caller.principal
+        principal = caller.principal
         self._connections.identify(
             self._connection,
             caller,
-            lambda: authenticator.holder(
+            lambda: admission.authenticator.holder(
                 principal.tenant_id, principal.principal_id, caller.expires
             ),
         )

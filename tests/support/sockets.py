@@ -11,7 +11,9 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-PATIENCE_S = 20.0
+from services.assembly.network import LOOPBACK
+
+PATIENCE_S = 60.0
 
 
 class Socket:
@@ -54,11 +56,17 @@ class Socket:
 
 @asynccontextmanager
 async def socket(
-    url: str, path: str = "/ws", credential: str = "", *, max_queue: int = 64, **headers: str
+    url: str,
+    path: str = "/ws",
+    credential: str = "",
+    *,
+    max_queue: int = 64,
+    address: str = LOOPBACK,
+    **headers: str,
 ) -> AsyncIterator[Socket]:
     """A WebSocket to the gateway at an `http` URL, with a bearer credential or none.
 
-    It reads ahead of the test by `max_queue` messages.
+    It comes from this address, and reads ahead of the test by `max_queue` messages.
     """
     if credential:
         headers["authorization"] = credential
@@ -68,6 +76,7 @@ async def socket(
         # Sends none of its own, so that headers say all of where it comes from.
         origin=None,
         proxy=None,
+        local_addr=(address, 0),
         max_queue=max_queue,
         ping_interval=None,
         open_timeout=PATIENCE_S,

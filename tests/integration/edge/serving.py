@@ -26,6 +26,7 @@ from maitred.identity.v1 import (
 
 from gateway.config import GatewayConfig
 from gateway.wiring import build as build_gateway
+from services.assembly.network import LOOPBACK
 from services.bandit.config import BanditConfig
 from services.bandit.wiring import build as build_bandit
 from services.chassis.rpc.identity import Principal, Role
@@ -108,11 +109,16 @@ class House:
         )
         return created.secret
 
-    def client(self, credential: str = "", **headers: str) -> httpx.AsyncClient:
-        """A client with a bearer credential, or none."""
+    def client(
+        self, credential: str = "", *, address: str = LOOPBACK, **headers: str
+    ) -> httpx.AsyncClient:
+        """A client with a bearer credential, or none, that comes from this address."""
         authorization = {"authorization": f"Bearer {credential}"} if credential else {}
         return httpx.AsyncClient(
-            base_url=self.url, headers={**authorization, **headers}, timeout=20
+            base_url=self.url,
+            headers={**authorization, **headers},
+            timeout=20,
+            transport=httpx.AsyncHTTPTransport(local_address=address),
         )
 
     @asynccontextmanager

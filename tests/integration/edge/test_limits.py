@@ -83,3 +83,10 @@ async def test_what_was_asked_is_counted_by_route(served: House, nobody: httpx.A
     assert counted % ("/api/v1/orders/{order_id}", "401") in metrics
     assert counted % ("unmatched", "404") in metrics
     assert (await nobody.get("/metrics")).status_code == 404
+
+
+async def test_a_page_is_limited_by_address(served: House, tenant: Tenant) -> None:
+    async with served.client() as client:
+        answers = await gets(client, 10, f"/t/{tenant.slug}")
+    assert [answer.status_code for answer in answers] == [200] * 9 + [429]
+    assert answers[-1].json()["reason"] == "RATE_LIMITED"

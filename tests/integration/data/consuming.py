@@ -185,13 +185,21 @@ class Bench:
                 f"UPDATE {SCHEMA}.consumer_partitions SET expire_time = '-infinity'"
             )
 
+    async def until_counted(self, count: int, family: str, **labels: str) -> None:
+        """Returns once a metric is so many: it moves after the commit that others see."""
+
+        async def is_so() -> bool:
+            return self.counted(family, **labels) == count
+
+        await eventually(is_so)
+
     def counted(self, family: str, **labels: str) -> float:
         return self.registry.get_sample_value(family, {"consumer": "counter", **labels}) or 0.0
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
     """Returns once the condition holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         # What a server or another task has done is no event of ours.
         while not await condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -181,9 +181,12 @@ async def test_a_service_that_is_not_there_is_named() -> None:
 
 async def test_calls_spread_over_all_addresses() -> None:
     async with serving() as one, serving() as other, calling(one, other) as stub:
-        with use(call()):
-            await stub.echo(HELLO)
+        with use(call(seconds=60)):
+            # The second may be connected to much later than the first.
+            while not all(served.handled("Echo", "OK") for served in (one, other)):
+                await stub.echo(HELLO)
+            before = [served.handled("Echo", "OK") for served in (one, other)]
             for _ in range(20):
                 await stub.echo(HELLO)
-        assert one.handled("Echo", "OK") >= 5
-        assert other.handled("Echo", "OK") >= 5
+        assert one.handled("Echo", "OK") >= before[0] + 5
+        assert other.handled("Echo", "OK") >= before[1] + 5

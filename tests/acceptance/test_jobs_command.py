@@ -12,6 +12,7 @@ from services.assembly.demo.access import DemoTenant
 from services.assembly.migrations import service_urls
 from tests.support.mesh import RunningMesh, own_environment, paused, wait_until
 from tests.support.people import answered, client
+from tests.support.services import eventually
 
 # No worker knows such a job, so it fails at once and for good.
 UNKNOWN = "test.unknown"
@@ -51,7 +52,7 @@ def fail_one(mesh: RunningMesh, tenant: DemoTenant) -> int:
             ).fetchone()
             return found == ("failed",)
 
-        wait_until(has_failed, 30)
+        wait_until(has_failed, 60)
     return int(row[0])
 
 
@@ -99,9 +100,14 @@ async def test_a_manager_sees_the_jobs_of_the_house(
 async def test_staff_see_that_every_queue_has_a_worker(
     staff: httpx.AsyncClient, guest: httpx.AsyncClient
 ) -> None:
-    state = answered(await staff.get("/health/workers")).json()
+    async def is_alive() -> bool:
+        # Its heart may have stood still, as while it was paused.
+        state.update(answered(await staff.get("/health/workers")).json())
+        return [one["is_alive"] for one in state["workers"]] == [True]
+
+    state: dict[str, Any] = {}
+    await eventually(is_alive)
     assert state["status"] == "ok"
-    assert [one["is_alive"] for one in state["workers"]] == [True]
     assert {queue["queue"] for queue in state["queues"]} == {
         "analysis",
         "default",

@@ -15,7 +15,7 @@ from tests.support.people import guest as guest_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 # Sooner than trust that was read would be too old to be gone by.
-SOON_S = 15.0
+SOON_S = 25.0
 
 
 async def says(guest: httpx.AsyncClient, text: str, session_id: str = "") -> dict[str, Any]:
@@ -44,7 +44,14 @@ async def test_a_question_about_the_house_is_answered_with_a_citation(
     (citation,) = answer["citations"]
     assert citation["quote"]
     assert citation["title"]
-    assert answer["decision_id"].startswith("dec_")
+
+
+async def test_who_serves_is_a_decision(guest: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(60):
+        # None where the bandit was too busy for one: nobody is kept waiting.
+        while not (decision_id := (await says(guest, "hello"))["decision_id"]):
+            pass
+    assert decision_id.startswith("dec_")
 
 
 async def test_a_citation_is_streamed(guest: httpx.AsyncClient) -> None:
@@ -144,6 +151,8 @@ async def _override(manager: httpx.AsyncClient, agents: set[str], state: str) ->
 
 async def _excluded(manager: httpx.AsyncClient, guest: httpx.AsyncClient) -> set[str]:
     """The agents that could not be chosen for a guest who has just come."""
-    decision_id = (await says(guest, "hello"))["decision_id"]
+    if not (decision_id := (await says(guest, "hello"))["decision_id"]):
+        # The bandit was too busy for one.
+        return set()
     decision = answered(await manager.get(f"/api/v1/decisions/{decision_id}")).json()
     return {arm["arm_id"].partition("@")[0] for arm in decision["arms"] if arm.get("excluded")}

@@ -44,7 +44,7 @@ async def test_an_event_is_its_position_its_name_and_a_line_of_json(
 
 
 async def test_a_stream_shows_that_it_lives(guest: httpx.AsyncClient) -> None:
-    async with guest.stream("GET", EVENTS) as stream, asyncio.timeout(20):
+    async with guest.stream("GET", EVENTS) as stream, asyncio.timeout(60):
         *begun, heartbeat = await read_until(stream, lambda frame: "" in frame.names)
 
     assert [frame.names for frame in begun] == [["retry"], ["id"]]
@@ -58,11 +58,13 @@ async def test_a_gateway_that_drains_ends_streams_cleanly_and_its_successor_goes
     assert leaving.pid is not None
     async with staff.stream("GET", EVENTS) as stream:
         first = await order(guest)
+        reading = frames(stream)
+        while not is_event(heard := await anext(reading)):
+            pass
         os.kill(leaving.pid, signal.SIGTERM)
-        read = [frame async for frame in frames(stream)]
+        read = [frame async for frame in reading]
     await asyncio.to_thread(mesh.wait_until_back, leaving)
     second = await order(guest)
-    (heard,) = [frame for frame in read if is_event(frame)]
     async with staff.stream("GET", EVENTS, headers={"last-event-id": heard.value("id")}) as stream:
         *_, resumed = await read_until(stream, is_event)
 
@@ -117,7 +119,7 @@ async def drop(mesh: RunningMesh, guest: httpx.AsyncClient, path: str, text: str
 
 async def settled(guest: httpx.AsyncClient, path: str) -> Any:
     """The turn at that path, once it runs no more."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             turn = answered(await guest.get(path)).json()
             if turn["state"] != "TURN_STATE_RUNNING":

@@ -32,7 +32,7 @@ def dlq(mesh: RunningMesh, key: str, *arguments: str) -> Any:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     if done.returncode:
         raise Refused(done.stderr)
@@ -78,7 +78,8 @@ async def test_a_letter_is_found_replayed_and_given_up(mesh: RunningMesh) -> Non
 
     async def is_tried_again() -> bool:
         letter = dlq_of_tenant("show", poison["dead_letter_id"])
-        return bool((letter["attempts"], letter["interventions"]) == (2, 1))
+        # Perhaps by itself as well, where commands take a minute.
+        return bool(letter["attempts"] >= 2 and letter["interventions"] == 1)
 
     await eventually(is_tried_again)
     assert dlq_of_tenant("discard", "--reason", "a test", *mine) == {"count": 2}

@@ -71,7 +71,9 @@ class Fleet:
 
     def start(self) -> GatewayProcess:
         """One more gateway, which answers."""
-        admin, grpc = (f"{LOOPBACK}:{free_port()}" for _ in range(2))
+        taken = {int(self.url.rpartition(":")[2])}
+        taken.add(first := free_port(taken))
+        admin, grpc = f"{LOOPBACK}:{first}", f"{LOOPBACK}:{free_port(taken)}"
         process = subprocess.Popen(
             [sys.executable, "-m", "services.assembly.cli", "serve", "gateway"],
             env={

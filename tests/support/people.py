@@ -54,8 +54,8 @@ async def session(person: httpx.AsyncClient) -> str:
 
 
 async def until_found(person: httpx.AsyncClient, path: str) -> None:
-    """Returns once there is something at that path; fails after ten seconds."""
-    async with asyncio.timeout(10):
+    """Returns once there is something at that path; fails after a minute."""
+    async with asyncio.timeout(60):
         while True:
             if (await person.get(path)).status_code == HTTPStatus.OK:
                 return

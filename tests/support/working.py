@@ -118,9 +118,8 @@ def worker_process(
     database: MigratedDatabase, log: Path, **settings: Any
 ) -> Iterator[WorkerProcess]:
     """A worker as a process, ready; its output goes to `log`."""
-    ports: set[int] = set()
-    address = f"127.0.0.1:{free_port(ports)}"
-    admin = f"127.0.0.1:{free_port({*ports, int(address.rpartition(':')[2])})}"
+    port = free_port()
+    address, admin = f"127.0.0.1:{port}", f"127.0.0.1:{free_port({port})}"
     given = {
         **SETTINGS,
         "listen": address,
@@ -141,7 +140,7 @@ def worker_process(
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            process.wait(60)
 
 
 def _await_ready(one: WorkerProcess, admin: str, log: Path) -> None:

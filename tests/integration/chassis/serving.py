@@ -114,7 +114,7 @@ async def lateness(of: str, ask: Callable[[], Awaitable[Any]]) -> Failure:
     return refused
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Returns once the condition holds. TimeoutError if it does not in time."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for tells nobody

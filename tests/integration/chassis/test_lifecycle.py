@@ -122,7 +122,7 @@ async def test_a_target_without_servers_is_ready_when_its_dependency_answers() -
         url = f"http://127.0.0.1:{process.ports.admin}/healthz"
         assert (await client.get(url)).status_code == 503
         up.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await client.get(url)).status_code != 200:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 

@@ -30,7 +30,7 @@ class Echo:
 
     async def ended(self) -> tuple[int | None, list[dict[str, Any]]]:
         """Its exit status and what it logged."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             _, logged = await self.process.communicate()
         return self.process.returncode, [json.loads(line) for line in logged.splitlines()]
 

@@ -35,7 +35,7 @@ def event(number: int = 0, tenant: UUID = TENANT, aggregate: str = "ord_1") -> O
     return OutboxEvent(NEW(), tenant, "maitred.order.v1", aggregate, "gst_1", b"%d" % number)
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Returns once the condition holds."""
     async with asyncio.timeout(seconds):
         # Other servers' states have no event to wait for.

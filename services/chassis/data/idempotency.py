@@ -115,6 +115,7 @@ class IdempotencyKeys:
         self._read = (
             f"SELECT fingerprint, answer FROM {table}"  # noqa: S608
             " WHERE tenant_id = $1 AND principal_id = $2 AND rpc = $3 AND key = $4"
+            " AND expire_time >= now()"
         )
         self._store = (
             f"UPDATE {table} SET answer = $5"  # noqa: S608
@@ -145,6 +146,21 @@ class IdempotencyKeys:
         except asyncpg.LockNotAvailableError:
             raise in_progress() from None
 
+    async def stored(self, scope: Scope, request: bytes) -> Answer | None:
+        """The answer kept for the scope's key; None if there is none.
+
+        For work of many transactions, each of which may be done again: `run_once` then keeps what
+        came of them.
+
+        Raises:
+            Failure: FAILED_PRECONDITION IDEMPOTENCY_KEY_REUSED.
+        """
+        if not scope.key:
+            return None
+        async with self._database.tenant(scope.tenant_id) as connection:
+            body = await self._found(connection, scope, fingerprint(request))
+        return None if body is None else Answer(body, replayed=True)
+
     async def _run_once(
         self,
         connection: Connection,
@@ -166,9 +182,15 @@ class IdempotencyKeys:
         """The stored answer of a key taken before; None when it has just become ours."""
         if await connection.fetchrow(self._take, *_identity(scope), wanted) is not None:
             return None
+        found = await self._found(connection, scope, wanted)
+        if found is None:
+            raise in_progress()
+        return found
+
+    async def _found(self, connection: Connection, scope: Scope, wanted: bytes) -> bytes | None:
         row = await connection.fetchrow(self._read, *_identity(scope))
         if row is None:
-            raise in_progress()
+            return None
         if row["fingerprint"] != wanted:
             raise key_reused(scope.key)
         answer: bytes = row["answer"]

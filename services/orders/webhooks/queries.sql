@@ -156,10 +156,21 @@ WHERE d.tenant_id = $1 AND d.delivery_id = first.delivery_id
 RETURNING d.delivery_id, d.attempts;
 
 -- name: retry_failed
--- Has every delivery of an endpoint that was given up at $3 or later sent once more; all parked.
-UPDATE orders.webhook_deliveries
+-- Has deliveries of an endpoint that were given up at $3 or later sent once more, up to $6 of them
+-- after delivery $5; all parked.
+UPDATE orders.webhook_deliveries AS d
 SET status = 'waiting', tries = 0, next_attempt_time = $4, finish_time = NULL, is_parked = true
-WHERE tenant_id = $1 AND webhook_id = $2 AND status = 'failed' AND finish_time >= $3;
+FROM (
+    SELECT delivery_id
+    FROM orders.webhook_deliveries
+    WHERE tenant_id = $1 AND webhook_id = $2 AND status = 'failed' AND finish_time >= $3
+        AND delivery_id > $5
+    ORDER BY delivery_id
+    LIMIT $6
+    FOR NO KEY UPDATE
+) AS given_up
+WHERE d.tenant_id = $1 AND d.delivery_id = given_up.delivery_id
+RETURNING d.delivery_id;
 
 -- name: park_stalled
 -- Parks what has been due at an endpoint since $3 without anybody's coming.

@@ -34,6 +34,7 @@ from services.orders.webhooks.convert import (
 from services.orders.webhooks.delivery import Delivery, DeliveryStatus
 from services.orders.webhooks.events import TEST, test_event
 from services.orders.webhooks.queueing import DeliveryQueue
+from services.orders.webhooks.retrying import BulkRetry
 from services.orders.webhooks.sealing import SealBroken, Seals
 from services.orders.webhooks.sending import Sender
 from services.orders.webhooks.settling import Policy, disabled, enabled, retried
@@ -85,6 +86,7 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
         self._clock = clock
         self._random = random
         self._tokens = tokens
+        self._bulk_retry = BulkRetry(store, queue, keys, clock)
 
     @property
     def binding(self) -> ServicerBinding:
@@ -321,15 +323,16 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
     async def RetryWebhookDeliveries(
         self, request: webhook_service_pb2.RetryWebhookDeliveriesRequest, context: Context
     ) -> webhook_service_pb2.RetryWebhookDeliveriesResponse:
-        tenant_id = current().principal.tenant_id
-        since = request.since_time.ToDatetime(UTC)
-
-        async def work(connection: Connection) -> bytes:
-            webhook, now = await self._lock_enabled(connection, request.webhook_id), self._clock()
-            count = await self._store.retry_failed(
-                connection, tenant_id, webhook.webhook_id, since, now
+        scope = scope_of(current().principal, "RetryWebhookDeliveries", request.request_id)
+        count = 0
+        if await self._keys.stored(scope, keyless(request)) is None:
+            count = await self._bulk_retry.run(
+                scope,
+                lambda connection: self._lock_enabled(connection, request.webhook_id),
+                request.since_time.ToDatetime(UTC),
             )
-            await self._queue.wake(connection, tenant_id, webhook, now)
+
+        async def work(_: Connection) -> bytes:
             return webhook_service_pb2.RetryWebhookDeliveriesResponse(
                 retried_count=count
             ).SerializeToString()

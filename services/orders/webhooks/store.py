@@ -215,10 +215,17 @@ class WebhookStore:
         webhook_id: UUID,
         since: datetime,
         now: datetime,
-    ) -> int:
-        """Parks what was given up at `since` or later, to be sent once more; how many these are."""
-        tag = await connection.execute(_QUERIES.retry_failed, tenant_id, webhook_id, since, now)
-        return int(tag.rpartition(" ")[2])
+        after: UUID,
+        most: int,
+    ) -> list[UUID]:
+        """Parks deliveries given up at `since` or later, to be sent once more; which these are.
+
+        They are the first `most` after delivery `after`.
+        """
+        rows = await connection.fetch(
+            _QUERIES.retry_failed, tenant_id, webhook_id, since, now, after, most
+        )
+        return [row["delivery_id"] for row in rows]
 
     async def stalled(self, before: datetime) -> list[tuple[UUID, UUID]]:
         """Tenants and endpoints, at most 100, where something has been due since `before`."""

@@ -50,6 +50,15 @@ async def test_a_replayed_key_returns_the_first_answer(keys: IdempotencyKeys) ->
     assert work.times == 1
 
 
+async def test_what_was_kept_for_a_key_is_told_without_work(keys: IdempotencyKeys) -> None:
+    assert await keys.stored(SCOPE, b"latte") is None
+    await keys.run_once(SCOPE, b"latte", Counted())
+    assert await keys.stored(SCOPE, b"latte") == Answer(b"done", replayed=True)
+    with pytest.raises(Failure) as refused:
+        await keys.stored(SCOPE, b"espresso")
+    assert refused.value.reason == "IDEMPOTENCY_KEY_REUSED"
+
+
 async def test_the_same_key_with_another_request_is_refused(keys: IdempotencyKeys) -> None:
     await keys.run_once(SCOPE, b"latte", Counted())
     work = Counted()

@@ -44,10 +44,10 @@ class Admission:
         (RATE_LIMITED).
         """
         credential = self.authenticator.credential(method, exchange.headers, exchange.selector)
-        return await self.caller(credential, exchange.address)
+        return await self.caller(credential, exchange.neighbours)
 
     async def caller(self, credential: str, address: str) -> Caller:
-        """The caller with this credential, shown by an address. Fails as `authenticate` does."""
+        """The caller with this credential, shown by `address`. Fails as `authenticate` does."""
         is_suspect = self.rate_limits.is_spent(self.limit, _COUNTED_AS, address)
         with self.counting(address):
             return await self.authenticator.caller(credential, only_known=is_suspect)

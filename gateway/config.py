@@ -6,6 +6,7 @@ import limits
 from pydantic import field_validator
 from pydantic_settings import SettingsConfigDict
 
+from gateway.addresses import Proxies
 from services.chassis.rpc.identity import LIFETIME_S, LONGEST_LIFETIME_S
 from services.chassis.run.config import ProcessConfig, peer, setting
 
@@ -79,10 +80,21 @@ class GatewayConfig(ProcessConfig):
     most_connections_of_one: int = setting(
         500, "Event streams and WebSockets of one principal at one process.", ge=1
     )
+    trusted_proxies: str = setting(
+        "",
+        "Networks of the proxies whose X-Forwarded-For is believed, in CIDR notation, separated by "
+        "commas; empty to take who connects for the client.",
+    )
     allowed_origins: str = setting(
         "",
         "Other origins whose pages may make unsafe requests by cookie, separated by commas.",
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _is_networks(cls, value: str) -> str:
+        Proxies.parse(value)
+        return value
 
     @field_validator(
         "rate_limit", "chat_rate_limit", "guest_rate_limit", "failed_credentials_rate_limit"

@@ -15,6 +15,7 @@ from opentelemetry import propagate, trace
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.addresses import Proxies
 from gateway.admission import Admission
 from gateway.exchange import Answer, Endpoint, Exchange, split_query
 from gateway.identity.authenticator import Caller
@@ -77,6 +78,7 @@ class Edge:
 
     Args:
         routes: what is served.
+        proxies: are believed whom they speak for.
         admission: lets callers in.
         signer: mints mesh tokens for calls to services.
         rate_limits: shared by all routes.
@@ -89,6 +91,7 @@ class Edge:
     def __init__(
         self,
         routes: Iterable[Route],
+        proxies: Proxies,
         admission: Admission,
         signer: MeshSigner,
         rate_limits: RateLimits,
@@ -98,6 +101,7 @@ class Edge:
         websockets: Mapping[str, Talk],
     ) -> None:
         self._websockets = websockets
+        self._proxies = proxies
         self._admission = admission
         self._signer = signer
         self._rate_limits = rate_limits
@@ -113,7 +117,7 @@ class Edge:
             await self._talk({**scope, "method": "GET"}, receive, send)
             return
         started = time.perf_counter()
-        exchange = _exchange(scope, receive)
+        exchange = _exchange(scope, receive, self._proxies)
         reply = _Reply(send, exchange.request_id)
         self._metrics.in_flight.inc()
         name = _UNMATCHED
@@ -133,7 +137,7 @@ class Edge:
     async def _talk(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a WebSocket; counted and logged as a request that lasts as long."""
         started = time.perf_counter()
-        exchange = _exchange(scope, receive)
+        exchange = _exchange(scope, receive, self._proxies)
         reply = _Reply(send, exchange.request_id)
         path = scope["path"]
         talk = self._websockets.get(path)
@@ -164,7 +168,7 @@ class Edge:
 
     async def _answer(self, route: Route, exchange: Exchange, reply: _Reply) -> Answer:
         if route.public:
-            self._check_rate(route, 0, exchange.address, reply)
+            self._check_rate(route, 0, exchange.neighbours, reply)
             return await route.endpoint(exchange)
         caller = await self._admission.authenticate(exchange, exchange.method)
         exchange.caller = caller
@@ -243,11 +247,13 @@ class _Reply:
         return self._send(message)
 
 
-def _exchange(scope: Scope, receive: Receive) -> Exchange:
+def _exchange(scope: Scope, receive: Receive, proxies: Proxies) -> Exchange:
     headers = dict(scope["headers"])
     given = headers.get(b"x-request-id", b"")
     usable = _REQUEST_ID.fullmatch(given)
     query, selector = split_query(scope["query_string"].decode("latin-1"))
+    forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    peer = scope.get("client")
     return Exchange(
         scope=scope,
         receive=receive,
@@ -255,6 +261,7 @@ def _exchange(scope: Scope, receive: Receive) -> Exchange:
         request_id=given.decode() if usable else f"req_{secrets.token_hex(16)}",
         query=query,
         selector=selector,
+        address=proxies.client_of(peer[0], forwarded) if peer else "",
     )
 
 

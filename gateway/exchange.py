@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.addresses import neighbours
 from gateway.identity.authenticator import Caller
 from gateway.identity.cookies import SELECTOR_PARAMETER
 from services.chassis.rpc.errors import Failure, cancelled, deadline_exceeded, exhausted
@@ -35,6 +36,7 @@ class Exchange:
         selector: which cookie is meant; empty for the only one.
         values: of the path's variables, decoded.
         caller: who asks; None on routes that ask nobody.
+        address: the client's IP address, as far as is known; empty if nothing is.
     """
 
     scope: Scope
@@ -45,6 +47,7 @@ class Exchange:
     selector: str = ""
     values: tuple[str, ...] = ()
     caller: Caller | None = None
+    address: str = ""
 
     @property
     def method(self) -> str:
@@ -52,10 +55,9 @@ class Exchange:
         return str(self.scope["method"])
 
     @property
-    def address(self) -> str:
-        """The peer's IP address."""
-        client = self.scope.get("client")
-        return client[0] if client else ""
+    def neighbours(self) -> str:
+        """Those who are limited together with the client, where it is limited by address."""
+        return neighbours(self.address)
 
     def known_caller(self) -> Caller:
         """The caller of a route that asks for one."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import limits
 
+from gateway.addresses import Proxies
 from gateway.admission import Admission
 from gateway.config import GatewayConfig
 from gateway.edge import Edge
@@ -122,6 +123,7 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
     ]
     edge = Edge(
         routes,
+        Proxies.parse(config.trusted_proxies),
         admission,
         signer,
         rate_limits,

@@ -87,7 +87,7 @@ class Auth:
         bearer = bearer_of(exchange.headers)
         if not bearer.startswith(PREFIX):
             raise unauthenticated("an API key is needed")
-        caller = await self._admission.caller(bearer, exchange.address)
+        caller = await self._admission.caller(bearer, exchange.neighbours)
         principal = caller.principal
         tenant = await self._authenticator.tenant(principal.tenant_id)
         text, token = self._tokens.issue(tenant, principal.principal_id, self._staff_lifetime)

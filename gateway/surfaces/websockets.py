@@ -179,14 +179,14 @@ class _Talk:
     async def _known(self, ticket: str) -> tuple[Caller, Callable[[], Awaitable[object]]]:
         """Who comes, and how to ask later whether that still holds."""
         entrance, exchange = self._entrance, self._exchange
-        admission, address = entrance.admission, exchange.address
+        admission, address = entrance.admission, exchange.neighbours
         if ticket:
             with admission.counting(address):
                 caller = await entrance.tickets.redeem(ticket)
         elif b"authorization" in exchange.headers or b"cookie" in exchange.headers:
             caller = await admission.authenticate(exchange, _METHOD)
         else:
-            self._check_rate(entrance.unknown_limit, exchange.address)
+            self._check_rate(entrance.unknown_limit, exchange.neighbours)
             with admission.counting(address):
                 said = await self._first_message()
             caller = await admission.caller(said.token, address)
@@ -249,7 +249,7 @@ class _Talk:
     async def _renew(self, said: messages.Auth) -> None:
         """A newer credential of the same principal lengthens the connection."""
         admission = self._entrance.admission
-        caller = await admission.caller(said.token, self._exchange.address)
+        caller = await admission.caller(said.token, self._exchange.neighbours)
         known = self._exchange.known_caller()
         if caller.principal != known.principal:
             raise denied("SUBSCRIPTION_FORBIDDEN", "A connection stays whose it is.")

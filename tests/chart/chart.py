@@ -79,6 +79,7 @@ EVERYTHING: Values = {
         "host": "eat.example.com",
         "tlsSecret": "certificate",
     },
+    "trustedProxies": ["10.0.0.0/8", "fd00::/8"],
     "podDisruptionBudget": {"enabled": False},
     "networkPolicy": {"enabled": True, "metricsNamespaceLabels": {"name": "monitoring"}},
     "scheduling": {

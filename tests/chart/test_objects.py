@@ -18,6 +18,7 @@ from tests.chart.chart import (
     Rendered,
     Values,
     container,
+    environment,
     of_kind,
     pod,
     render,
@@ -189,6 +190,13 @@ def test_a_changed_setting_starts_new_pods() -> None:
         for one in (before, after)
     ]
     assert annotations[0] != annotations[1]
+
+
+def test_the_gateway_is_told_which_proxies_it_may_believe() -> None:
+    for networks, told in ([], None), (["10.0.0.0/8", "fd00::/8"], "10.0.0.0/8,fd00::/8"):
+        rendered = render({"trustedProxies": networks})
+        variables = environment(of_kind("Deployment", rendered)["gateway"], rendered)
+        assert variables.get("MAITRED_GATEWAY_TRUSTED_PROXIES") == told
 
 
 def test_an_autoscaler_is_not_fought_by_a_number_of_replicas() -> None:

@@ -115,6 +115,8 @@ def at(value: Any, path: list[str]) -> Any:
         {"drain": {"graceSeconds": 0}},
         {"service": {"port": 0}},
         {"ingress": {"hosts": ["a", "b"]}},
+        {"trustedProxies": "10.0.0.0/8"},
+        {"trustedProxies": ["ingress-nginx"]},
         {"model": {"apiBase": "model:8000"}},
         {"scheduling": {"tolerations": [{"keys": "a"}]}},
     ],

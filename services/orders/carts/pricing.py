@@ -105,8 +105,8 @@ class PricedCart:
     def taxes(self) -> tuple[Tax, ...]:
         """What of it is tax, after discounts.
 
-        What is taken off a line lessens what its rate is of; the rest, as choices about the whole
-        order do, changes that of all rates in proportion.
+        What is taken off a line lessens what its rate is of, a bundle that of the rates of what it
+        is made of in proportion; the rest, as choices about the whole order do, that of all rates.
         """
         if not any(line.tax_rate for line in self.lines):
             return ()
@@ -116,6 +116,12 @@ class PricedCart:
         for discount in self.discounts:
             if discount.line_id:
                 amounts[rates[discount.line_id]] -= discount.amount
+            elif discount.bundled:
+                costs = Counter[int]()
+                for line_id, cost in discount.bundled:
+                    costs[rates[line_id]] += cost
+                amounts.subtract(costs)
+                amounts.update(spread(-discount.amount, costs))
         of_all = self._left - amounts.total()
         return tuple(taxes(spread(of_all, amounts), is_included=not self.excludes_tax))
 

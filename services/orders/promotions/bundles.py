@@ -10,9 +10,10 @@ from services.orders.promotions.promotion import Bundle, BundlePart
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """A bundle `times` over: units by line id, and what all of it takes off."""
+    """A bundle `times` over, by line id: units, and what they cost before all of it takes off."""
 
     units: Mapping[str, int]
+    costs: Mapping[str, int]
     times: int
     amount: int
 
@@ -39,7 +40,12 @@ def sets_of(bundle: Bundle, items: Sequence[Item]) -> Sets | None:
             units[line_id] += number * repeats
         times += repeats
         amount += saving * repeats
-    return Sets(units, times, amount) if times else None
+    costs = {
+        item.line_id: _cost(bundle, item) * units[item.line_id]
+        for item in items
+        if item.line_id in units
+    }
+    return Sets(units, costs, times, amount) if times else None
 
 
 def _pick(
@@ -62,10 +68,13 @@ def _pick(
 
 def _saving(bundle: Bundle, picked: Counter[str], items: Sequence[Item]) -> int:
     """What one set takes off."""
-    taken = [(item, picked[item.line_id]) for item in items]
-    if bundle.price is not None:
-        return sum(item.base_price * number for item, number in taken) - bundle.price
-    return min(bundle.amount_off, sum(item.unit_price * number for item, number in taken))
+    cost = sum(_cost(bundle, item) * picked[item.line_id] for item in items)
+    return min(bundle.amount_off, cost) if bundle.price is None else cost - bundle.price
+
+
+def _cost(bundle: Bundle, item: Item) -> int:
+    """What of a unit's price it takes something off."""
+    return item.unit_price if bundle.price is None else item.base_price
 
 
 def _counts(part: BundlePart, item: Item) -> bool:

@@ -8,8 +8,9 @@ from enum import Enum
 class Discount:
     """What one promotion takes off, above 0 minor units, and why in one sentence.
 
-    `line_id` is the line it is about; empty for a bundle of several, or the whole cart. The limits
-    are the promotion's, to be looked at again when the order is placed.
+    `line_id` is the line it is about; empty for a bundle of several, or the whole cart. `bundled`
+    is what things bought together cost without it, by line id; of a bundle only. The limits are
+    the promotion's, to be looked at again when the order is placed.
     """
 
     promotion_id: str
@@ -17,6 +18,7 @@ class Discount:
     reason: str
     amount: int
     line_id: str = ""
+    bundled: tuple[tuple[str, int], ...] = ()
     uses_per_customer: int = 0
     is_first_order_only: bool = False
 

@@ -164,7 +164,8 @@ def _of_lines(cuts: Mapping[str, _Cut], bill: Bill) -> Iterator[Discount]:
 def _of_bundles(bundled: Sequence[_Bundled], bill: Bill) -> Iterator[Discount]:
     for one in bundled:
         reason = bundle_reason(one.promotion, one.bundle, one.sets, bill)
-        yield _discount(one.promotion, reason, one.sets.amount)
+        discount = _discount(one.promotion, reason, one.sets.amount)
+        yield replace(discount, bundled=tuple(one.sets.costs.items()))
 
 
 def _on_top_of_lines(

@@ -1,6 +1,8 @@
 """What of a cart is tax."""
 
+import itertools
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from hypothesis import given
@@ -11,7 +13,10 @@ from services.orders.carts.convert import from_cart
 from services.orders.carts.pricing import PricedCart, PricedChoice, price
 from services.orders.carts.taxes import Tax, spread
 from services.orders.catalog.model import Catalog, Category, Product
+from services.orders.promotions.customer import Customer
 from services.orders.promotions.discount import Discount
+from services.orders.promotions.promotion import Bundle, BundlePart, Promotion, Scope
+from services.orders.promotions.redeeming import redeem
 
 FOOD = Category("Food", tax_rate=700)
 MENU = Catalog(
@@ -69,6 +74,29 @@ def test_what_is_off_the_order_lessens_all_rates_in_proportion() -> None:
     cart = replace(priced(NET, soup=1, beer=1), discounts=(off(226),))
     assert [tax.taxable for tax in cart.taxes] == [963, 1071]
     assert cart.payable == 963 + 1071 + 67 + 203
+
+
+def test_what_is_off_a_bundle_lessens_the_rates_of_what_it_is_made_of() -> None:
+    menu = replace(NET, products=(*NET.products, Product("cake", "Cake", "Food", price=530)))
+    cart = priced(menu, soup=1, beer=1, stamp=1, cake=1)
+    bundle = replace(off(260), bundled=(("beer", 1190), ("cake", 530), ("stamp", 95)))
+    # 260 × 530 ÷ 1815 is 75.92, × 1190 it is 170.47 and × 95 it is 13.61.
+    cart = replace(cart, discounts=(bundle,))
+    assert [tax.taxable for tax in cart.taxes] == [1070 + 530 - 76, 1190 - 170]
+    for lines in itertools.permutations(bundle.bundled):
+        again = replace(cart, discounts=(replace(bundle, bundled=lines),))
+        assert again.taxes == cart.taxes
+
+
+def test_a_bundle_of_one_rate_leaves_the_others_as_they_are() -> None:
+    lunch = Promotion(
+        "lunch",
+        "Lunch",
+        Bundle((BundlePart(Scope(categories=frozenset({"Food"})), 2),), amount_off=400),
+    )
+    cart = priced(MENU, soup=2, beer=1)
+    redeemed = redeem(cart, MENU, [lunch], (), datetime(2026, 7, 15, tzinfo=UTC), Customer()).cart
+    assert [tax.taxable + tax.amount for tax in redeemed.taxes] == [2140 - 400, 1190]
 
 
 def test_a_choice_about_the_whole_order_is_taxed_as_the_order_is() -> None:

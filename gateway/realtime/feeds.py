@@ -208,7 +208,7 @@ class _Feed:
         count: Callable[[str, StreamEvent | Reset, int], None],
     ) -> None:
         self.followers = 0
-        self.partition = 0
+        self.partition = partition_of(tenant_id)
         self.position = 0
         self._reader = reader
         self._tenant_id = tenant_id
@@ -245,7 +245,7 @@ class _Feed:
             try:
                 async with self._reader.subscribe(self._tenant_id, after, _READ_AHEAD) as events:
                     after = events.cursor
-                    self.partition, self.position = after.partition, after.seq
+                    self.position = after.seq
                     self._opened.set()
                     async for item in events:
                         after = item.cursor

@@ -230,6 +230,20 @@ async def test_who_unsubscribes_hears_no_more_and_knows_where_to_go_on(
         assert ids([await opened.hear()]) == [missed]
 
 
+async def test_who_unsubscribes_before_it_begins_is_told_a_position_all_the_same(
+    served: House, guest: httpx.AsyncClient
+) -> None:
+    for _ in range(8):
+        async with talking(served, guest) as opened:
+            await opened.say("subscribe", "a", types=[ORDER])
+            await opened.say("unsubscribe", "a")
+            gone = await opened.hear()
+            while gone["type"] != "unsubscribed":
+                gone = await opened.hear()
+            begun = await opened.subscribe("a", types=[ORDER], cursor=gone["cursor"])
+            assert (begun["type"], begun["cursor"]) == ("subscribed", gone["cursor"])
+
+
 @pytest.mark.parametrize(
     ("said", "reason"),
     [

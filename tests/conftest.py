@@ -1,7 +1,7 @@
 """Fixtures every folder may use. Servers start at their first use, once per run."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 import redis
@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from services.assembly.home import Home
 from tests.support.mesh import RunningMesh, running_mesh
 from tests.support.ports import nowhere
+from tests.support.reports import shorten, warnings
 from tests.support.servers import (
     MigratedDatabase,
     Servers,
@@ -25,6 +26,20 @@ settings.register_profile(
     "patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("patient")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Of a test that failed as much is told as one reads, with what its mesh had to say."""
+    report = yield
+    if report.failed:
+        shorten(report)
+        mesh = getattr(item, "funcargs", {}).get("mesh")
+        if mesh is not None:
+            report.sections += warnings(mesh.home.logs, call.start)
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)

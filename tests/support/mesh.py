@@ -18,6 +18,8 @@ from services.assembly.supervisor import State
 from tests.support.ports import own_ports
 
 START_S = 120.0
+# Of what `maitred up` printed, if it fails.
+TOLD = 2000
 PROCESSES = (
     "gateway",
     "coordinator",
@@ -109,9 +111,12 @@ def running_mesh(
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_until(lambda: process.poll() is not None or _is_ready(home), START_S)
-        if process.poll() is not None:
-            raise RuntimeError((home.logs / "console.log").read_text())
+        deadline = time.monotonic() + START_S
+        while not _is_ready(home):
+            if process.poll() is not None or time.monotonic() > deadline:
+                told = (home.logs / "console.log").read_text()[-TOLD:]
+                raise RuntimeError(f"the mesh did not start: {process.poll()}\n{told}")
+            time.sleep(0.02)
         yield RunningMesh(home)
     finally:
         process.terminate()

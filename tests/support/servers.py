@@ -18,6 +18,7 @@ from tests.support.ports import free_port
 
 TESTS_HOME = CHECKOUT / ".maitred" / "test"
 START_S = 60.0
+DROPPED_S = 30.0
 
 
 @contextmanager
@@ -131,12 +132,20 @@ def migrated_copy(servers: Servers, template: str, name: str) -> Iterator[Migrat
 
 
 def _drop(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
-    drop = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
-    try:
-        connection.execute(drop + sql.SQL(" WITH (FORCE)"))
-    except psycopg.errors.InsufficientPrivilege:
+    plain = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
+    forced = plain + sql.SQL(" WITH (FORCE)")
+    deadline = time.monotonic() + DROPPED_S
+    while True:
         # To FORCE autovacuum is a superuser's session; a plain drop asks it to leave.
-        connection.execute(drop)
+        for drop in (forced, plain):
+            try:
+                connection.execute(drop)
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectInUse):
+                # Somebody came back, or has not left within Postgres' own five seconds.
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
 
 @contextmanager

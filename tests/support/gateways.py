@@ -18,7 +18,7 @@ from tests.support.ports import free_port, nowhere
 from tests.support.servers import MigratedDatabase
 from tests.support.services import KEY
 
-START_S = 60.0
+START_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)

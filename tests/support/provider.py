@@ -24,7 +24,7 @@ from starlette.routing import Route
 API_KEY = "sk-test-0123456789"
 MODEL = "scripted-1"
 _PIECE = 7
-_STARTED_S = 20.0
+_STARTED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from tests.support.services import SETTINGS, running
 
 TENANT = UUID("aaaaaaaa-aaaa-7aaa-8aaa-aaaaaaaaaaaa")
 QUICK = Retry(attempts=3, first=timedelta(milliseconds=200))
-START_S = 60.0
+START_S = 120.0
 
 
 async def _wait_for_leave(context: JobContext) -> None:

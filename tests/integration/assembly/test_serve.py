@@ -15,7 +15,7 @@ from services.assembly.home import Home
 from services.assembly.network import LOOPBACK
 from services.assembly.targets import TARGETS, select
 from services.chassis.rpc.identity import new_key
-from tests.support.mesh import own_environment, wait_until
+from tests.support.mesh import START_S, own_environment, wait_until
 from tests.support.ports import free_port
 from tests.support.servers import MigratedDatabase, Servers
 
@@ -69,7 +69,7 @@ def test_a_target_serves_and_ends_well_when_terminated(
 ) -> None:
     admin = free_port()
     with serving(database, tmp_home, admin) as process:
-        wait_until(lambda: is_healthy(admin), 30)
+        wait_until(lambda: is_healthy(admin), START_S)
         process.send_signal(signal.SIGTERM)
 
         assert process.wait() == 0
@@ -80,7 +80,7 @@ def test_a_target_told_no_database_of_its_own_works_in_the_role_that_was_made_fo
 ) -> None:
     admin = free_port()
     with serving_on({"DATABASE_URL": database.url}, servers.home, admin):
-        wait_until(lambda: is_healthy(admin), 30)
+        wait_until(lambda: is_healthy(admin), START_S)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -89,12 +89,14 @@ def test_workers_share_a_port_and_a_killed_one_is_replaced(
 ) -> None:
     admin = free_port()
     with serving(database, tmp_home, admin, "--workers", str(WORKERS)) as process:
-        wait_until(lambda: all(is_healthy(admin + number) for number in range(WORKERS)), 30)
+        wait_until(lambda: all(is_healthy(admin + number) for number in range(WORKERS)), START_S)
         before = children(process.pid)
         killed = min(before)
         subprocess.run(["kill", "-9", str(killed)], check=True)
-        wait_until(lambda: killed not in (now := children(process.pid)) and len(now) == WORKERS, 30)
-        wait_until(lambda: all(is_healthy(admin + number) for number in range(WORKERS)), 30)
+        wait_until(
+            lambda: killed not in (now := children(process.pid)) and len(now) == WORKERS, START_S
+        )
+        wait_until(lambda: all(is_healthy(admin + number) for number in range(WORKERS)), START_S)
         process.send_signal(signal.SIGTERM)
 
         assert len(before) == WORKERS

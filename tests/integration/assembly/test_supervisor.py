@@ -216,10 +216,10 @@ def test_children_die_with_a_killed_supervisor(tmp_path: Path) -> None:
         assert supervisor.stdout is not None
         children = [int(pid) for pid in supervisor.stdout.readline().split()]
         # Past its exec, or the signal would be set by nobody yet.
-        wait_until(lambda: b"sleep" in Path(f"/proc/{children[1]}/cmdline").read_bytes()[:5], 20)
+        wait_until(lambda: b"sleep" in Path(f"/proc/{children[1]}/cmdline").read_bytes()[:5], 60)
         supervisor.kill()
 
-    wait_until(lambda: not any(is_running(pid) for pid in children), 20)
+    wait_until(lambda: not any(is_running(pid) for pid in children), 60)
 
 
 def test_a_guard_ends_the_children_of_a_dead_supervisor() -> None:

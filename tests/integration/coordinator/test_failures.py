@@ -30,7 +30,7 @@ from tests.support.servers import MigratedDatabase
 from tests.support.services import KEY, failure
 
 ORDERING = "A latte and a croissant, please"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 async def until(happened: Callable[[], Awaitable[bool]]) -> None:

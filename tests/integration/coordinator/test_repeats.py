@@ -49,7 +49,7 @@ async def begin(store: SessionStore, guest: Guest, text: str, key: str) -> Begun
 async def insists(guest: Guest, text: str, key: str) -> tuple[Answer, list[Failure]]:
     """Sends a message until it is answered, as a client told to try again does."""
     refused: list[Failure] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return await guest.says(text, key), refused

@@ -90,5 +90,5 @@ async def take_from(
     items: AsyncIterator[StreamEvent | Reset], count: int = 1
 ) -> list[StreamEvent | Reset]:
     """The next items of an iterator that is taken from again."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return [await anext(items) for _ in range(count)]

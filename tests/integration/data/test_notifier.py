@@ -23,7 +23,7 @@ class Ear:
 
     async def hears(self, count: int) -> None:
         """Returns once that many were heard."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self.heard < count:
                 self._changed.clear()
                 await self._changed.wait()

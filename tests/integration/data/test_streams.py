@@ -205,7 +205,7 @@ async def test_a_wiped_stream_leads_nobody_back_until_it_is_restored(
         await publisher.client.flushall()
         await publisher.publish(1)
         looks = await publisher.looks()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await publisher.looks() < looks + 4:  # noqa: ASYNC110 - its own state
                 await asyncio.sleep(0.01)
         await publisher.publish(2, 3)

@@ -217,7 +217,7 @@ class EventReader:
     async def take(self, count: int) -> list[ServerEvent]:
         """The next so many events."""
         found: list[ServerEvent] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(found) < count:
                 found.append(await anext(aiter(self)))
         return found

@@ -109,7 +109,7 @@ async def test_a_client_that_leaves_loses_no_turn(guest: httpx.AsyncClient, path
     message = {"text": "two cappuccinos", "request_id": key}
     async with guest.stream("POST", path, json=message, headers=STREAM):
         pass
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             answer = await guest.post(path, json=message)
             if answer.status_code != 409:

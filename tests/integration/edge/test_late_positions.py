@@ -29,7 +29,7 @@ async def test_who_came_before_the_position_was_known_is_told_to_read_anew(redis
         await asyncio.sleep(0)
         assert client.received == b""
         reading: asyncio.Task[Any] = group.create_task(reader.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await client.until(b"\n\n\r\n")
             await client.until(b"event: reset")
         position = f"id: {partition_of(tenant_id)}-0\n".encode()

@@ -56,7 +56,7 @@ async def known_as(client: httpx.AsyncClient) -> str:
 
 async def until(client: httpx.AsyncClient, path: str, holds: Callable[[Any], bool]) -> Any:
     """What a path answers, once that holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             answer = await client.get(path)
             assert answer.status_code == 200, answer.text

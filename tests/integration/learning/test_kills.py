@@ -75,7 +75,7 @@ async def test_outcomes_outlive_who_learns_them(
             learned = "SELECT count(*) FROM learning.recommendations WHERE tenant_id = $1"
             return await count(learned, tenant_id) >= GUESTS // 2
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not await holds_all():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         async with serving(database, redis_url) as heir:

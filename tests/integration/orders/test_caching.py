@@ -44,7 +44,7 @@ async def replicas(database: MigratedDatabase, redis_url: str) -> AsyncIterator[
 
 async def becomes(wanted: int, ask: Callable[[], Awaitable[int]]) -> None:
     """Returns once the answer is the one wanted."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         # What another process has done is no event of ours.
         while await ask() != wanted:  # noqa: ASYNC110
             await asyncio.sleep(0.02)

@@ -89,11 +89,11 @@ async def test_a_document_whose_process_was_killed_is_taken_in_by_another(
     port = some_port()
     with process(database, port, tmp_path) as victim:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            await asyncio.wait_for(channel.channel_ready(), 30)
+            await asyncio.wait_for(channel.channel_ready(), 120)
             doomed = RetrievalClient(channel)
             await doomed.ingest(tenant_id, "Dinner is at seven.")
             sent = await doomed.send(tenant_id, LONG)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while (  # noqa: ASYNC110 - nobody tells a caller
                     await progress(sees, tenant_id, sent.ingestion.ingestion_id)
                 )[1] == 0:
@@ -125,7 +125,7 @@ async def test_who_stops_in_the_middle_gives_the_document_back(
 ) -> None:
     async with serving(database.service_url("retrieval")) as stopped:
         sent = await stopped.send(tenant_id, LONG)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (  # noqa: ASYNC110 - nobody tells a caller
                 await progress(sees, tenant_id, sent.ingestion.ingestion_id)
             )[1] == 0:
@@ -142,7 +142,7 @@ async def test_a_document_deleted_while_it_comes_in_leaves_nothing(
     client: RetrievalClient, tenant_id: UUID, sees: Connection
 ) -> None:
     sent = await client.send(tenant_id, LONG, "long.md")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (  # noqa: ASYNC110 - nobody tells a caller
             await progress(sees, tenant_id, sent.ingestion.ingestion_id)
         )[1] == 0:

@@ -132,7 +132,7 @@ WHERE id IN (
             FROM jobs.procrastinate_events AS e
             WHERE e.job_id = j.id
                 AND e.at >= now() - make_interval(
-                    secs => CASE WHEN j.status = 'failed' THEN $2 ELSE $1 END)
+                    secs => CASE WHEN j.status = 'failed' THEN $2::float8 ELSE $1::float8 END)
         )
     ORDER BY j.id
     LIMIT $3
@@ -157,7 +157,7 @@ WHERE ($1::bigint IS NULL OR j.id < $1)
     AND ($2::text IS NULL OR j.args ->> 'tenant_id' = $2)
     AND ($3::text IS NULL OR j.queue_name = $3)
     AND ($4::text IS NULL OR j.task_name = $4)
-    AND ($5::text[] IS NULL OR j.status::text = ANY($5))
+    AND ($5::jobs.procrastinate_job_status[] IS NULL OR j.status = ANY($5))
 ORDER BY j.id DESC
 LIMIT $6;
 
@@ -215,22 +215,31 @@ ORDER BY n.name, w.id;
 
 -- name: measure_queues
 -- What waits (its time having come), runs and has failed, by queue, and since when the oldest waits.
-SELECT j.queue_name AS queue,
-    count(j.id) FILTER (WHERE j.status = 'todo') AS waiting,
-    count(j.id) FILTER (WHERE j.status = 'doing') AS running,
-    count(j.id) FILTER (WHERE j.status = 'failed') AS failed,
-    coalesce(
-        extract(epoch FROM now() - min(greatest(j.scheduled_at, e.at))
-            FILTER (WHERE j.status = 'todo')),
-        0
-    )::double precision AS oldest_age_s
-FROM jobs.procrastinate_jobs AS j
+-- Of those that nobody put off the first few to be fetched are looked at: with a hundred thousand
+-- waiting, each one's events are too much to read every few seconds.
+SELECT q.queue, q.waiting, q.running, q.failed,
+    coalesce(extract(epoch FROM now() - least(q.put_off_until, first.at)), 0)::float8
+        AS oldest_age_s
+FROM (
+    SELECT queue_name AS queue,
+        count(*) FILTER (WHERE status = 'todo') AS waiting,
+        count(*) FILTER (WHERE status = 'doing') AS running,
+        count(*) FILTER (WHERE status = 'failed') AS failed,
+        min(scheduled_at) FILTER (WHERE status = 'todo') AS put_off_until,
+        (array_agg(id ORDER BY id) FILTER (WHERE status = 'todo' AND scheduled_at IS NULL))[1:20]
+            AS first_ids
+    FROM jobs.procrastinate_jobs
+    WHERE status IN ('todo', 'doing', 'failed')
+        AND (status <> 'todo' OR scheduled_at IS NULL OR scheduled_at <= now())
+    GROUP BY queue_name
+) AS q
 LEFT JOIN LATERAL (
-    SELECT max(at) AS at
-    FROM jobs.procrastinate_events
-    WHERE job_id = j.id AND type IN ('deferred', 'deferred_for_retry', 'retried')
-        AND j.status = 'todo'
-) AS e ON true
-WHERE j.status IN ('todo', 'doing', 'failed')
-    AND (j.status <> 'todo' OR j.scheduled_at IS NULL OR j.scheduled_at <= now())
-GROUP BY j.queue_name;
+    SELECT min(waiting.at) AS at
+    FROM (
+        SELECT max(e.at) AS at
+        FROM jobs.procrastinate_events AS e
+        WHERE e.job_id = ANY (q.first_ids)
+            AND e.type IN ('deferred', 'deferred_for_retry', 'retried')
+        GROUP BY e.job_id
+    ) AS waiting
+) AS first ON true;

@@ -237,9 +237,11 @@ async def test_a_message_of_a_dead_coordinator_is_taken_over(
 
 async def insists(person: httpx.AsyncClient, quote_id: str, key: str) -> httpx.Response:
     """The answer to an order, once no twin of it is being placed any more."""
-    while (answer := await place(person, quote_id, key)).status_code == 409:
+    while True:
+        answer = await place(person, quote_id, key)
+        if answer.status_code != 409:
+            return answer
         await asyncio.sleep(float(answer.headers["retry-after"]))
-    return answer
 
 
 async def messages(person: httpx.AsyncClient) -> str:

@@ -25,7 +25,6 @@ from gateway.identity.authenticator import Caller
 from gateway.identity.tickets import Tickets
 from gateway.ratelimits import RateLimits
 from gateway.realtime import messages
-from gateway.realtime.allowance import Allowance
 from gateway.realtime.connections import (
     DRAINING,
     FAILED,
@@ -48,6 +47,7 @@ from services.chassis.rpc.errors import (
     precondition,
     unauthenticated,
 )
+from services.chassis.run.allowance import Allowance
 from services.chassis.run.http import wire_of
 
 PATH = "/ws"

@@ -3,13 +3,18 @@
 A row's wiring is imported when it is first needed, so the table itself costs nothing.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.assembly.refusal import Refusal
-from services.chassis.run.config import ProcessConfig
-from services.chassis.run.lifecycle import Component, Resources
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from services.chassis.run.config import ProcessConfig
+    from services.chassis.run.lifecycle import Component, Resources
 
 # Settings that hold an address to listen on, by kind.
 LISTEN_FIELDS = {"http": "http_listen", "grpc": "listen", "admin": "admin_listen"}

@@ -28,7 +28,10 @@ class Credit:
 
 
 class CreditEffect:
-    """Keeps the reward an event tells of; one of no decision of the tenant is counted and left."""
+    """Keeps the reward an event tells of; one of no decision for its guest is counted and left.
+
+    What an order names is what its guest said: nobody may credit a stranger's decision.
+    """
 
     def __init__(self, metrics: BanditMetrics, reported: Callable[[], None]) -> None:
         """`reported` is called when there is something to apply."""
@@ -42,7 +45,8 @@ class CreditEffect:
             return
         decision_id = _decision(credit.decision)
         if decision_id and await report(
-            connection, event.tenant_id, decision_id, credit.source, credit.value, credit.time
+            *(connection, event.tenant_id, decision_id, credit.source, credit.value, credit.time),
+            owner=event.principal_id,
         ):
             self._reported()
         else:

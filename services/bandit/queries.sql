@@ -129,12 +129,11 @@ WHERE tenant_id = $1 AND decision_id = ANY ($2) AND source IS NOT NULL
 ORDER BY decision_id, source, seq DESC NULLS FIRST, reward_id DESC;
 
 -- name: report
--- Keeps a reward to be applied, if there is such a decision.
--- every guest: whoever saw what came of a decision may say so
+-- Keeps a reward to be applied, if there is such a decision, of principal_id $6 unless NULL.
 INSERT INTO bandit.rewards (tenant_id, decision_id, source, value, report_time)
 SELECT tenant_id, decision_id, $3, $4, $5
 FROM bandit.decisions
-WHERE tenant_id = $1 AND decision_id = $2;
+WHERE tenant_id = $1 AND decision_id = $2 AND ($6::text IS NULL OR principal_id = $6);
 
 -- name: tenants_with_work
 -- The tenants of some partitions that have rewards to apply or windows to end at $2.

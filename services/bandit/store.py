@@ -177,7 +177,7 @@ class DecisionStore:
     ) -> bool:
         """Keeps a reward to be applied; False if there is no such decision."""
         async with self._database.tenant(tenant_id) as connection:
-            return await report(connection, tenant_id, decision_id, source, value, at)
+            return await report(connection, tenant_id, decision_id, source, value, at, owner=None)
 
     async def _before(self, tenant_id: UUID, decision: NewDecision) -> Answer | Exception:
         """What was answered to a request that came before."""
@@ -200,9 +200,15 @@ async def report(
     source: str,
     value: float,
     at: datetime,
+    *,
+    owner: str | None,
 ) -> bool:
-    """Keeps a reward in a transaction of its tenant; False if there is no such decision."""
-    tag = await connection.execute(QUERIES.report, tenant_id, decision_id, source, value, at)
+    """Keeps a reward in a transaction of its tenant.
+
+    Returns:
+        Whether there is such a decision, made for `owner` (None: for anyone).
+    """
+    tag = await connection.execute(QUERIES.report, tenant_id, decision_id, source, value, at, owner)
     return tag.endswith(" 1")
 
 

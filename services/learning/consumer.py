@@ -62,21 +62,24 @@ class Learner:
             return
         await self._store.hold(connection, event.tenant_id)
         if isinstance(told, Recommendation):
-            await self._record(connection, event.tenant_id, told)
+            await self._record(connection, event, told)
         else:
             await self._judge(connection, event, told)
 
     async def _record(
-        self, connection: Connection, tenant_id: UUID, recommendation: Recommendation
+        self, connection: Connection, event: StreamEvent, recommendation: Recommendation
     ) -> None:
+        tenant_id, owner = event.tenant_id, event.principal_id
         await self._store.meet(connection, tenant_id, [recommendation.agent_id], self._clock())
-        if await self._store.record(connection, tenant_id, recommendation):
+        if await self._store.record(connection, tenant_id, owner, recommendation):
             counts = changes([(None, recommendation)])
             await self._store.add_to_tallies(connection, tenant_id, counts)
             self._metrics.recommendations.labels(recommendation.kind).inc()
 
     async def _judge(self, connection: Connection, event: StreamEvent, fact: Fact) -> None:
-        found = await self._store.find(connection, event.tenant_id, fact.subject)
+        found = await self._store.find(
+            connection, event.tenant_id, event.principal_id, fact.subject
+        )
         if not found:
             self._ignore(event, "unknown")
         judged = [

@@ -10,14 +10,15 @@ SET LOCAL lock_timeout = '10s';
 -- Keeps a recommendation; no row if it is known.
 INSERT INTO learning.recommendations (
     tenant_id, recommendation_id, agent_id, kind, product_ids, confidence, session_id, decision_id,
-    create_time
+    create_time, principal_id
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (tenant_id, recommendation_id) DO NOTHING
 RETURNING recommendation_id;
 
 -- name: find_recommendations
--- Those named in $2, of decision $3, or of session $4 without a decision if $3 is empty.
+-- Those named in $2, of decision $3, or of session $4 without a decision if $3 is empty; what was
+-- recommended to others than $5 is left out.
 SELECT recommendation_id, agent_id, kind, product_ids, confidence, session_id, decision_id,
     create_time, outcome, outcome_source, outcome_time
 FROM learning.recommendations
@@ -27,6 +28,7 @@ WHERE tenant_id = $1
         OR (decision_id <> '' AND decision_id = $3)
         OR (decision_id = '' AND $3 = '' AND session_id = $4)
     )
+    AND (principal_id IS NULL OR principal_id = $5)
 ORDER BY recommendation_id;
 
 -- name: record_outcomes

@@ -100,9 +100,9 @@ class LearningStore:
         await connection.execute(_QUERIES.hold_tenant, tenant_id)
 
     async def record(
-        self, connection: Connection, tenant_id: UUID, recommendation: Recommendation
+        self, connection: Connection, tenant_id: UUID, owner: str, recommendation: Recommendation
     ) -> bool:
-        """Keeps a recommendation; False if it is known."""
+        """Keeps what was recommended to its owner; False if it is known."""
         recorded = await connection.fetchval(
             _QUERIES.record_recommendation,
             tenant_id,
@@ -114,19 +114,21 @@ class LearningStore:
             recommendation.session_id,
             recommendation.decision_id,
             recommendation.create_time,
+            owner,
         )
         return recorded is not None
 
     async def find(
-        self, connection: Connection, tenant_id: UUID, subject: Subject
+        self, connection: Connection, tenant_id: UUID, owner: str, subject: Subject
     ) -> list[Recommendation]:
-        """The recommendations a fact is about."""
+        """The recommendations to the owner of a fact that it is about."""
         rows = await connection.fetch(
             _QUERIES.find_recommendations,
             tenant_id,
             subject.recommendation_ids,
             subject.decision_id,
             subject.session_id,
+            owner,
         )
         return [to_recommendation(row) for row in rows]
 

@@ -11,8 +11,15 @@ from services.chassis.data.ids import IdFactory, to_id
 from services.chassis.data.outbox import PARTITIONS, cloud_event, partition_of
 from services.chassis.data.redis_client import open_redis
 from services.chassis.data.streams import Cursor, StreamEvent, stream_key, tell_restored
+from services.chassis.rpc.identity import Principal, Role
 
 NEW = IdFactory(lambda: datetime.now(UTC)).new
+WHO = "gst_1"
+
+
+def teller(tenant_id: UUID) -> Principal:
+    """The guest whose events these are."""
+    return Principal(tenant_id, WHO, frozenset({Role.GUEST}))
 
 
 class Streams:
@@ -22,7 +29,9 @@ class Streams:
         self._client = client
         self._seqs: Counter[int] = Counter()
 
-    async def publish(self, tenant_id: UUID, event_type: str, **data: object) -> None:
+    async def publish(
+        self, tenant_id: UUID, event_type: str, *, principal_id: str = WHO, **data: object
+    ) -> None:
         partition = partition_of(tenant_id)
         self._seqs[partition] += 1
         payload = cloud_event(
@@ -31,10 +40,10 @@ class Streams:
             event_type=event_type,
             subject=to_id("fbk", NEW()),
             time=datetime.now(UTC),
-            data={"tenant_id": str(tenant_id), **data},
+            data={"tenant_id": str(tenant_id), "principal_id": principal_id, **data},
         )
         seq = self._seqs[partition]
-        event = StreamEvent(Cursor(partition, seq), tenant_id, "gst_1", event_type, payload)
+        event = StreamEvent(Cursor(partition, seq), tenant_id, principal_id, event_type, payload)
         await self._client.xadd(stream_key(partition), event.fields(), id=f"{seq}-0")
 
     async def rate(self, tenant_id: UUID, decision_id: str, reward: float) -> None:

@@ -15,9 +15,9 @@ import pytest
 from services.bandit.audit import audit
 from services.chassis.data.postgres import Connection
 from tests.integration.bandit.serving import BanditClient, manager
-from tests.integration.bandit.streaming import Streams
+from tests.integration.bandit.streaming import Streams, teller
 from tests.support.servers import MigratedDatabase
-from tests.support.services import KEY, Clock, eventually, guest
+from tests.support.services import KEY, Clock, eventually
 
 ROOT = Path(__file__).parents[3]
 DECISIONS = 90
@@ -74,7 +74,7 @@ async def test_rewards_outlive_those_who_apply_them(
     async with replica(*arguments) as first, replica(*arguments) as second:
         replicas, clients = [first, second], [await first.start(), await second.start()]
         made = await asyncio.gather(
-            *(clients[number % 2].rank(guest(tenant_id)) for number in range(DECISIONS))
+            *(clients[number % 2].rank(teller(tenant_id)) for number in range(DECISIONS))
         )
         ids = [decision.decision_id for decision in made]
         final = {decision_id: random.choice((-1.0, -0.5, 0.5)) for decision_id in ids}
@@ -99,7 +99,7 @@ async def test_rewards_outlive_those_who_apply_them(
             )
             return bool(waiting == 0)
 
-        await eventually(all_applied, seconds=40)
+        await eventually(all_applied)
         policy = await clients[0].policy(tenant_id)
         assert sum(arm.learned for arm in policy.arms) == DECISIONS
         total = sum(arm.learned * arm.mean_reward for arm in policy.arms)

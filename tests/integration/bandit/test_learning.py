@@ -11,7 +11,7 @@ from services.bandit.audit import audit
 from services.chassis.data.ids import to_id
 from services.chassis.data.postgres import Connection
 from tests.integration.bandit.serving import ARMS, BanditClient, manager, rank_request, serving
-from tests.integration.bandit.streaming import Streams
+from tests.integration.bandit.streaming import Streams, teller
 from tests.support.servers import MigratedDatabase
 from tests.support.services import eventually, failure, guest
 
@@ -35,8 +35,8 @@ async def rewarded(client: BanditClient, tenant_id: UUID, decision_id: str, rewa
 async def test_events_are_worth_what_the_credit_rule_says(
     client: BanditClient, tenant_id: UUID, streams: Streams
 ) -> None:
-    ordered = await client.rank(guest(tenant_id))
-    left = await client.rank(guest(tenant_id))
+    ordered = await client.rank(teller(tenant_id))
+    left = await client.rank(teller(tenant_id))
     await streams.order(tenant_id, ordered.decision_id)
     await streams.order(tenant_id, ordered.decision_id, status="completed")
     await streams.abandon(tenant_id, left.decision_id)
@@ -57,14 +57,27 @@ async def test_events_of_no_decision_are_left_and_hold_up_nothing(
     client: BanditClient, tenant_id: UUID, streams: Streams, sees: Connection
 ) -> None:
     neighbour = UUID(int=tenant_id.int ^ 1)
-    theirs = await client.rank(guest(neighbour))
-    ours = await client.rank(guest(tenant_id))
+    theirs = await client.rank(teller(neighbour))
+    ours = await client.rank(teller(tenant_id))
     for decision_id in (theirs.decision_id, to_id("dec", UUID(int=3)), "dec_?", ""):
         await streams.rate(tenant_id, decision_id, 1.0)
     await streams.rate(tenant_id, ours.decision_id, 1.0)
     await rewarded(client, tenant_id, ours.decision_id, 1.0)
     assert await sees.fetchval("SELECT count(*) FROM events.dead_letters") == 0
     assert not (await client.get(manager(neighbour), theirs.decision_id)).rewards
+
+
+async def test_a_stranger_who_names_a_guests_decision_credits_nothing(
+    client: BanditClient, tenant_id: UUID, streams: Streams
+) -> None:
+    theirs = await client.rank(guest(tenant_id))
+    ours = await client.rank(teller(tenant_id))
+    await streams.order(tenant_id, theirs.decision_id)
+    await streams.rate(tenant_id, theirs.decision_id, -1.0)
+    await streams.abandon(tenant_id, theirs.decision_id)
+    await streams.order(tenant_id, ours.decision_id)
+    await rewarded(client, tenant_id, ours.decision_id, 0.25)
+    assert not (await client.get(manager(tenant_id), theirs.decision_id)).rewards
 
 
 async def test_a_reward_by_rpc_is_there_when_it_is_answered_and_learned_shortly_after(

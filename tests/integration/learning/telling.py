@@ -26,6 +26,7 @@ class Guest:
     Attributes:
         tenant_id: where.
         agent_id: who serves.
+        principal_id: who they are.
         time: of the last event.
         decision_id: what chose the agent.
         told: all that happened, for the outbox.
@@ -39,6 +40,7 @@ class Guest:
     session_id: str = field(default_factory=lambda: new_id("ses"))
     told: list[OutboxEvent] = field(default_factory=list)
     recommendation_ids: list[str] = field(default_factory=list)
+    principal_id: str = "gst_1"
 
     def is_served(self, confidence: float = 0.5) -> "Guest":
         return self._recommended("serve", (), confidence)
@@ -115,7 +117,7 @@ class Guest:
 
     def _tell(self, event_type: str, data: dict[str, Any]) -> "Guest":
         self.time += timedelta(seconds=1)
-        who = {"tenant_id": str(self.tenant_id), "principal_id": "gst_1"}
+        who = {"tenant_id": str(self.tenant_id), "principal_id": self.principal_id}
         event_id = NEW()
         payload = cloud_event(
             event_id=event_id,
@@ -126,6 +128,9 @@ class Guest:
             data=who | data,
         )
         self.told.append(
-            OutboxEvent(event_id, self.tenant_id, event_type, self.session_id, "gst_1", payload)
+            OutboxEvent(
+                *(event_id, self.tenant_id, event_type, self.session_id, self.principal_id),
+                payload,
+            )
         )
         return self

@@ -55,6 +55,38 @@ async def test_an_offer_turned_out_well_if_it_was_ordered(
     assert await client.outcomes(tenant_id) == [("rating", 0.5), ("order", 1.0), ("order", 0.0)]
 
 
+@pytest.mark.parametrize("names_decision", [True, False])
+async def test_a_stranger_who_names_what_a_guest_was_recommended_tells_nothing_of_it(
+    client: LearningClient, tenant_id: UUID, names_decision: bool
+) -> None:
+    one = Guest(tenant_id).is_offered("muffin")
+    if not names_decision:
+        one = Guest(tenant_id, decision_id="").is_offered("muffin")
+    stranger = Guest(
+        tenant_id,
+        decision_id=one.decision_id,
+        session_id=one.session_id,
+        recommendation_ids=one.recommendation_ids,
+        principal_id="gst_2",
+    )
+    await client.happens(one, stranger.orders("muffin").rates(1).leaves())
+    assert await client.outcomes(tenant_id) == [("", 0.0)]
+    await client.happens(one.orders("muffin"))
+    assert await client.outcomes(tenant_id) == [("order", 1.0)]
+
+
+async def test_what_was_recommended_before_it_was_kept_to_whom_has_its_outcome(
+    client: LearningClient, tenant_id: UUID, sees: Connection
+) -> None:
+    one = Guest(tenant_id).is_offered("muffin")
+    await client.happens(one)
+    await sees.execute(
+        "UPDATE learning.recommendations SET principal_id = NULL WHERE tenant_id = $1", tenant_id
+    )
+    await client.happens(one.orders("muffin"))
+    assert await client.outcomes(tenant_id) == [("order", 1.0)]
+
+
 async def test_an_order_that_only_moved_on_tells_nothing(
     client: LearningClient, tenant_id: UUID
 ) -> None:

@@ -27,6 +27,21 @@ async def all_pages(client: OrdersClient, principal: Principal, **arguments: obj
             return found
 
 
+async def test_an_order_that_names_a_strangers_conversation_is_shown_to_its_guest_and_staff(
+    client: OrdersClient, tenant_id: UUID
+) -> None:
+    session_id, one, stranger = "ses_" + "7" * 32, guest(tenant_id), guest(tenant_id)
+    mine, theirs = await client.quote(one), await client.quote(stranger)
+    order, _ = await client.place(one, mine.quote_id, session_id=session_id)
+    other, _ = await client.place(stranger, theirs.quote_id, session_id=session_id)
+    viewers = one, stranger, with_role(tenant_id, Role.STAFF)
+    assert [await all_pages(client, viewer, session_id=session_id) for viewer in viewers] == [
+        [order.order_id],
+        [other.order_id],
+        [other.order_id, order.order_id],
+    ]
+
+
 async def test_pages_hold_every_order_once_newest_first(
     client: OrdersClient, tenant_id: UUID, staff: Principal
 ) -> None:

@@ -88,6 +88,7 @@ def from_state(
                 last_heartbeat_age_s=round(worker.age_s, 3),
                 running_job_ids=[to_job_id(number) for number in worker.running],
                 concurrency=worker.concurrency,
+                is_draining=worker.is_draining,
             )
             for worker in workers
         ],

@@ -1,8 +1,10 @@
 -- name: announce_worker
--- Names a worker that Procrastinate knows by number; does nothing if it is known.
-INSERT INTO jobs.workers (worker_id, name, queues, concurrency)
-VALUES ($1, $2, $3::text[], $4)
-ON CONFLICT (worker_id) DO NOTHING;
+-- Names a worker that Procrastinate knows by number, and says whether it drains; writes nothing if
+-- all of that is known.
+INSERT INTO jobs.workers AS known (worker_id, name, queues, concurrency, is_draining)
+VALUES ($1, $2, $3::text[], $4, $5)
+ON CONFLICT (worker_id) DO UPDATE SET is_draining = excluded.is_draining
+WHERE known.is_draining <> excluded.is_draining;
 
 -- name: beat
 -- Worker $1 lives; no row if it was forgotten.
@@ -201,7 +203,7 @@ SELECT jobs.procrastinate_cancel_job_v1($1, true, false) AS id;
 
 -- name: list_workers
 -- Every worker that has said what it serves, with the seconds since it lived and its jobs.
-SELECT w.id, n.name, n.queues, n.concurrency,
+SELECT w.id, n.name, n.queues, n.concurrency, n.is_draining,
     greatest(extract(epoch FROM now() - w.last_heartbeat), 0)::double precision AS age_s,
     ARRAY(
         SELECT j.id

@@ -246,6 +246,7 @@ class JobRunner:
             self._name,
             [str(queue) for queue in self._config.served],
             self._config.concurrency,
+            is_draining=self._draining,
         )
         # How a run ended may not have reached the database. One that is just being told is gone
         # from here before it is there, so only who is missed twice is an orphan.

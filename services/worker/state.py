@@ -91,18 +91,27 @@ class ScheduleRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A worker; `age_s` are seconds since its heart beat, `running` the jobs it is in."""
+    """A worker; `age_s` are seconds since its heart beat, `running` the jobs it is in.
+
+    One that is draining ends these and begins no others.
+    """
 
     name: str
     queues: Sequence[str]
     concurrency: int
     age_s: float
     running: Sequence[int]
+    is_draining: bool = False
 
     @property
     def is_alive(self) -> bool:
         """Whether its jobs are left to it."""
         return self.age_s < STALL_S
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether it begins jobs."""
+        return self.is_alive and not self.is_draining
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +126,12 @@ class QueueRow:
 
 
 def served_by(queue: str, workers: Sequence[WorkerRow]) -> int:
-    """How many live workers serve a queue."""
-    return sum(worker.is_alive and queue in worker.queues for worker in workers)
+    """How many workers serve a queue."""
+    return sum(worker.is_serving and queue in worker.queues for worker in workers)
 
 
 def verdict(workers: Sequence[WorkerRow]) -> str:
-    """`ok` when every queue has a live worker, `degraded` when some have none, `down` when all."""
+    """`ok` when every queue is served, `degraded` when some are not, `down` when none is."""
     served = [served_by(queue, workers) > 0 for queue in Queue]
     if all(served):
         return "ok"

@@ -32,10 +32,18 @@ class JobStore:
         self._database = database
 
     async def announce(
-        self, worker_id: int, name: str, queues: Iterable[str], concurrency: int
+        self,
+        worker_id: int,
+        name: str,
+        queues: Iterable[str],
+        concurrency: int,
+        *,
+        is_draining: bool,
     ) -> None:
-        """Names a worker."""
-        await self._execute(_SQL.announce_worker, worker_id, name, list(queues), concurrency)
+        """Names a worker, and says whether it begins no more jobs."""
+        await self._execute(
+            _SQL.announce_worker, worker_id, name, list(queues), concurrency, is_draining
+        )
 
     async def beat(self, worker_id: int) -> bool:
         """The worker lives; those that have long been dead are forgotten. False if it was one."""
@@ -158,7 +166,14 @@ class JobStore:
     async def workers(self) -> list[WorkerRow]:
         """Every worker, by name."""
         return [
-            WorkerRow(row["name"], row["queues"], row["concurrency"], row["age_s"], row["running"])
+            WorkerRow(
+                row["name"],
+                row["queues"],
+                row["concurrency"],
+                row["age_s"],
+                row["running"],
+                row["is_draining"],
+            )
             for row in await self._fetch(_SQL.list_workers)
         ]
 

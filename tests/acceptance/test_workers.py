@@ -141,3 +141,46 @@ async def _in_it(path: Path, attempt: int) -> int:
 
     await eventually(has_begun, TAKEOVER_S)
     return int(begun()[0][2])
+
+
+async def test_a_worker_that_drains_is_told_of_and_serves_nothing(
+    database: MigratedDatabase, redis_url: str, tmp_path: Path
+) -> None:
+    path, log = tmp_path / "job", tmp_path / "log"
+    with (
+        worker_process(database, log, drain_grace_s=60) as one,
+        worker_process(database, log, queues="default", drain_grace_s=60) as other,
+    ):
+        async with staff(database, redis_url, other) as client:
+            number = await deferred(database, "test.wait", Queue.ANALYSIS, path=str(path))
+            assert await _in_it(path, 1) == one.pid
+
+            async def is_well() -> bool:
+                return len(alive((await told(client))[1])) == 2
+
+            await eventually(is_well)
+            assert (await told(client))[0] == 200
+            one.process.terminate()
+
+            async def is_told() -> bool:
+                return any(each["is_draining"] for each in (await told(client))[1]["workers"])
+
+            await eventually(is_told)
+            status, state = await told(client)
+            assert (status, state["status"]) == (503, "degraded")
+            (draining,) = [each for each in state["workers"] if each["is_draining"]]
+            assert draining["is_alive"]
+            assert len(draining["running_job_ids"]) == 1
+            assert {queue["queue"]: queue["workers"] for queue in state["queues"]} == {
+                "analysis": 0,
+                "default": 1,
+                "ingestion": 0,
+                "notifications": 0,
+            }
+            path.with_suffix(".leave").touch()
+
+            async def has_left() -> bool:
+                return alive((await told(client))[1]) == {other.pid}
+
+            await eventually(has_left)
+            assert (await row(database, number))["status"] == "succeeded"

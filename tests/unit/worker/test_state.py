@@ -9,8 +9,8 @@ from services.worker.state import STALL_S, WorkerRow, served_by, verdict
 EVERY = [str(queue) for queue in Queue]
 
 
-def worker(queues: list[str], age_s: float = 0.0) -> WorkerRow:
-    return WorkerRow("house:1", queues, 8, age_s, ())
+def worker(queues: list[str], age_s: float = 0.0, *, is_draining: bool = False) -> WorkerRow:
+    return WorkerRow("house:1", queues, 8, age_s, (), is_draining)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,8 @@ def worker(queues: list[str], age_s: float = 0.0) -> WorkerRow:
         ([worker(EVERY[:1]), worker(EVERY[1:])], "ok"),
         ([worker(EVERY[:1]), worker(EVERY[1:], STALL_S + 1)], "degraded"),
         ([worker(EVERY, STALL_S), worker(EVERY)], "ok"),
+        ([worker(EVERY, is_draining=True)], "down"),
+        ([worker(EVERY, is_draining=True), worker(EVERY[:1])], "degraded"),
     ],
 )
 def test_the_verdict_counts_queues_that_somebody_alive_serves(
@@ -30,8 +32,13 @@ def test_the_verdict_counts_queues_that_somebody_alive_serves(
     assert verdict(workers) == said
 
 
-def test_the_dead_serve_nothing() -> None:
-    workers = [worker(EVERY), worker(EVERY, STALL_S), worker(["default"])]
+def test_the_dead_and_those_that_drain_serve_nothing() -> None:
+    workers = [
+        worker(EVERY),
+        worker(EVERY, STALL_S),
+        worker(["default"]),
+        worker(EVERY, is_draining=True),
+    ]
     assert served_by("default", workers) == 2
     assert served_by("analysis", workers) == 1
 

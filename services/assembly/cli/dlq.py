@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.assembly.cli.tables import print_table
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -19,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 PATH = "/api/v1/dead-letters"
-LONGEST_ERROR = 48
+LONGEST_ERROR = 80
 
 
 class State(StrEnum):
@@ -187,24 +189,20 @@ def _letters(count: int) -> str:
 
 
 def _table(letters: Sequence[Mapping[str, Any]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("id", "consumer", "aggregate", "tries", "status", "error", box=SIMPLE_HEAD)
-    for one in letters:
-        table.add_row(
+    rows = [
+        [
             one["dead_letter_id"],
             one["consumer"],
             one["aggregate_id"],
             str(one.get("attempts", 0)),
             _plain(one["status"]),
             one.get("error", "")[:LONGEST_ERROR],
-        )
-    console = Console(highlight=False, markup=False)
-    if letters:
-        console.print(table)
-    console.print(f"{_letters(len(letters))}.")
+        ]
+        for one in letters
+    ]
+    if rows:
+        print_table(("id", "consumer", "aggregate", "tries", "status", "error"), rows)
+    print(f"{_letters(len(letters))}.")
 
 
 def _plain(value: str) -> str:

@@ -1,11 +1,10 @@
 """`maitred jobs`: what waits, runs and failed in the background."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from services.assembly.cli.tables import print_table
 
 app = typer.Typer(
     help="See background jobs and schedules, and retry what failed.",
@@ -52,7 +51,7 @@ def list_(
         for job in jobs
     ]
     heads = ("job", "task", "queue", "status", "tries", "progress", "error", "deferred")
-    _print_table(heads, rows)
+    print_table(heads, rows)
     if asyncio.run(state(url))["status"] == "down":
         typer.echo("No worker lives: nothing of this runs.", err=True)
 
@@ -78,7 +77,7 @@ def schedules(as_json: _Json = False) -> None:
         )
         for one in found
     ]
-    _print_table(("task", "queue", "cron", "last", "next"), rows)
+    print_table(("task", "queue", "cron", "last", "next"), rows)
 
 
 @app.command()
@@ -124,17 +123,3 @@ def _print_json(found: object) -> None:
     import json
 
     print(json.dumps(found, indent=2))
-
-
-def _print_table(heads: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD)
-    for head in heads:
-        # Names are to be copied whole, whatever the width.
-        table.add_column(head, no_wrap=head in {"job", "task"})
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)

@@ -1,0 +1,16 @@
+"""How the command line shows lists."""
+
+import pytest
+
+from services.assembly.cli.tables import print_table
+
+
+def test_a_row_is_one_line_with_whole_ids_on_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    row = ("dlq_" + "0" * 32, "ord_" + "1" * 32, "KeyError: [red]" + "x" * 40)
+    print_table(("id", "aggregate", "error"), [row])
+    assert [line.split() for line in capsys.readouterr().out.splitlines() if "dlq_" in line] == [
+        [row[0], row[1], "KeyError:", "[red]" + "x" * 40]
+    ]

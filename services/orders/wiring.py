@@ -24,6 +24,7 @@ from services.orders.orders.store import OrderStore
 from services.orders.promotions.convert import decode as decode_promotion
 from services.orders.promotions.service import PromotionService
 from services.orders.promotions.store import CustomerStore, PromotionStore
+from services.orders.quotes.recent import RecentQuotes
 from services.orders.quotes.service import QuoteService
 from services.orders.quotes.signing import QuoteSigner
 from services.orders.quotes.store import DELETE_EXPIRED as DELETE_EXPIRED_QUOTES
@@ -85,6 +86,7 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
         if redis is not None
     ]
     customers = CustomerStore(database)
+    recent = RecentQuotes()
     signer = QuoteSigner(
         [key or config.page_token_key for key in (config.quote_key, config.quote_key_before)]
     )
@@ -94,7 +96,7 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
         PromotionService(promotions, catalogs.current, tokens, clock),
         CartService(catalogs.current, catalogs.stock, promotions.promotions, customers.of, clock),
         QuoteService(
-            QuoteStore(database, keys),
+            QuoteStore(database, keys, recent),
             catalogs.current,
             catalogs.stock,
             promotions.promotions,
@@ -105,7 +107,7 @@ async def build(config: OrdersConfig, resources: Resources) -> Component:
             timedelta(seconds=config.quote_lifetime_s),
         ),
         OrderService(
-            OrderStore(database, keys, notifier),
+            OrderStore(database, keys, notifier, recent),
             signer,
             ids,
             clock,

@@ -19,18 +19,26 @@ TENANT = UUID(int=1)
 SECRET = "bench"
 
 
-def priced_cart() -> cart_pb2.Cart:
-    """Two lattes with oat milk and a croissant, every option and amount filled in."""
+def menu() -> catalog_pb2.Catalog:
+    """What the demo coffee bar sells."""
     text = (CATALOGS / "coffee_bar.json").read_text(encoding="utf-8")
-    catalog = to_catalog(json_format.Parse(text, catalog_pb2.Catalog()))
+    return json_format.Parse(text, catalog_pb2.Catalog())
+
+
+def wanted_cart() -> cart_pb2.Cart:
+    """Two lattes with oat milk and a croissant."""
     oat = cart_pb2.OptionSelection(option_group_id="milk", option_id="oat")
-    wanted = cart_pb2.Cart(
+    return cart_pb2.Cart(
         lines=[
             cart_pb2.CartLine(product_id="latte", quantity=2, options=[oat]),
             cart_pb2.CartLine(product_id="croissant", quantity=1),
         ]
     )
-    return from_cart(price(to_cart(wanted), catalog))
+
+
+def priced_cart() -> cart_pb2.Cart:
+    """The same, every option and amount filled in."""
+    return from_cart(price(to_cart(wanted_cart()), to_catalog(menu())))
 
 
 def placed_order() -> order_pb2.Order:

@@ -57,7 +57,8 @@ class WantedQuote:
 class QuoteToPlace:
     """What placing needs to know of a quote.
 
-    `cart` is the contract's bytes, as priced; `signature` is None where it was never signed.
+    `cart` is the contract's bytes, as priced; `signature` is None where it was never signed. What
+    is remembered was signed by this process; whether its row still says so is asked when placing.
     """
 
     principal_id: str
@@ -65,6 +66,7 @@ class QuoteToPlace:
     expire_time: datetime
     signature: bytes | None
     is_ordered: bool
+    is_remembered: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,14 @@
 SELECT fingerprint, answer, principal_id, cart, expire_time, signature, is_ordered
 FROM orders.read_quote_to_place_v2($1, $2, $3, $4, $5, $6);
 
+-- name: place_known_quote
+-- As place_order, if the quote's row still has cart $1, expire_time $2 and signature $3.
+SELECT outcome, answer, refused, remaining
+FROM orders.place_known_quote_v1(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+    $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32
+);
+
 -- name: place_order
 -- Key, stock, order, lines, discounts and event, in one statement.
 SELECT outcome, answer, refused, remaining

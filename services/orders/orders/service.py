@@ -177,7 +177,7 @@ class OrderService(order_service_pb2_grpc.OrderServiceServicer):
         cart: cart_pb2.Cart,
     ) -> None:
         """Fails with QUOTE_SIGNATURE_INVALID unless the quote is what was signed, and seen."""
-        if quote.signature is not None:
+        if quote.signature is not None and not quote.is_remembered:
             terms = terms_of(
                 cart,
                 quote.cart,

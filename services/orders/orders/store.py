@@ -1,6 +1,7 @@
-"""Orders: placed in two round trips, moved under their row's lock."""
+"""Orders: placed in one round trip or two, moved under their row's lock."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -17,6 +18,7 @@ from services.chassis.data.idempotency import (
 )
 from services.chassis.data.outbox import OutboxEvent, OutboxNotifier, append, partition_of
 from services.chassis.data.postgres import Connection, Database, Queries
+from services.chassis.rpc.errors import Failure
 from services.orders.orders.order import (
     Change,
     NewOrder,
@@ -27,6 +29,8 @@ from services.orders.orders.order import (
     WantedQuote,
 )
 from services.orders.orders.states import Actor, OrderState
+from services.orders.quotes.quote import StoredQuote
+from services.orders.quotes.recent import RecentQuotes
 
 _QUERIES = Queries.load(__package__)
 
@@ -84,10 +88,17 @@ class ReferenceUsed(Exception):
 class OrderStore:
     """Reads and writes orders, and wakes the relay after each commit."""
 
-    def __init__(self, database: Database, keys: IdempotencyKeys, notifier: OutboxNotifier) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: IdempotencyKeys,
+        notifier: OutboxNotifier,
+        recent: RecentQuotes,
+    ) -> None:
         self._database = database
         self._keys = keys
         self._notifier = notifier
+        self._recent = recent
 
     async def place(
         self,
@@ -114,19 +125,23 @@ class OrderStore:
             OutOfStock, PromotionUsedUp: it cannot be had; nothing is left behind.
         """
         asked = fingerprint(request)
+        remembered = self._placement(scope.tenant_id, wanted, make)
         async with self._database.connection() as connection:
-            known, quote = await _look_up(connection, scope, wanted)
-            if known is not None:
-                return _replay(scope, known, asked)
-            placement = make(quote)
-            try:
-                row = await connection.fetchrow(
-                    _QUERIES.place_order, *_arguments(scope, asked, placement)
+            row = None
+            if remembered is not None:
+                quote, placement = remembered
+                row = await _write(
+                    *(connection, _QUERIES.place_known_quote),
+                    *(quote.cart, quote.expire_time, quote.signature),
+                    *_arguments(scope, asked, placement),
                 )
-            except asyncpg.LockNotAvailableError:
-                raise in_progress() from None
+            if row is None or row["outcome"] == "quote_changed":
+                known, found = await _look_up(connection, scope, wanted)
+                if known is not None:
+                    return _replay(scope, known, asked)
+                arguments = _arguments(scope, asked, make(found))
+                row = await _write(connection, _QUERIES.place_order, *arguments)
         if row is None:
-            # The key was deleted between being in our way and being read.
             raise in_progress()
         match row["outcome"]:
             case "key_reused":
@@ -139,6 +154,29 @@ class OrderStore:
                 self._notifier.committed()
                 return Answer(row["answer"], replayed=False)
         return Answer(row["answer"], replayed=True)
+
+    def _placement(
+        self,
+        tenant_id: UUID,
+        wanted: WantedQuote,
+        make: Callable[[QuoteToPlace | None], Placement],
+    ) -> tuple[StoredQuote, Placement] | None:
+        """The quote and what it makes, if it is remembered and nothing speaks against it."""
+        quote = self._recent.take(tenant_id, wanted.quote_id)
+        if quote is None or wanted.owner not in (None, quote.principal_id):
+            return None
+        known = QuoteToPlace(
+            principal_id=quote.principal_id,
+            cart=quote.cart,
+            expire_time=quote.expire_time,
+            signature=quote.signature,
+            is_ordered=False,
+            is_remembered=True,
+        )
+        # Its key may have an answer already: only who has read that may refuse.
+        with suppress(Failure):
+            return quote, make(known)
+        return None
 
     async def get(
         self, tenant_id: UUID, order_id: UUID, owner: str | None
@@ -275,7 +313,20 @@ async def _look_up(
         expire_time=row["expire_time"],
         signature=row["signature"],
         is_ordered=row["is_ordered"],
+        is_remembered=False,
     )
+
+
+async def _write(connection: Connection, query: str, *arguments: object) -> asyncpg.Record | None:
+    """What became of an order; None if the key in its way was deleted meanwhile.
+
+    Raises:
+        Failure: ABORTED REQUEST_IN_PROGRESS if somebody holds what it needs for too long.
+    """
+    try:
+        return await connection.fetchrow(query, *arguments)
+    except asyncpg.LockNotAvailableError:
+        raise in_progress() from None
 
 
 def _replay(scope: Scope, known: asyncpg.Record, asked: bytes) -> Answer:

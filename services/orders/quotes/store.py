@@ -6,17 +6,19 @@ from uuid import UUID
 from services.chassis.data.idempotency import Answer, IdempotencyKeys, Scope
 from services.chassis.data.postgres import Connection, Database, Queries
 from services.orders.quotes.quote import StoredQuote
+from services.orders.quotes.recent import RecentQuotes
 
 _QUERIES = Queries.load(__package__)
 DELETE_EXPIRED = _QUERIES.delete_expired_quotes
 
 
 class QuoteStore:
-    """Reads and writes quotes."""
+    """Reads and writes quotes, and remembers what it wrote."""
 
-    def __init__(self, database: Database, keys: IdempotencyKeys) -> None:
+    def __init__(self, database: Database, keys: IdempotencyKeys, recent: RecentQuotes) -> None:
         self._database = database
         self._keys = keys
+        self._recent = recent
 
     async def create(
         self,
@@ -32,7 +34,10 @@ class QuoteStore:
             make: called only for a new key; the quote and its answer.
         """
 
+        made: StoredQuote | None = None
+
         async def work(connection: Connection) -> bytes:
+            nonlocal made
             quote, answer = make()
             await connection.execute(
                 _QUERIES.insert_quote,
@@ -44,9 +49,13 @@ class QuoteStore:
                 quote.expire_time,
                 quote.signature,
             )
+            made = quote
             return answer
 
-        return await self._keys.run_once(scope, request, work)
+        answer = await self._keys.run_once(scope, request, work)
+        if made is not None:
+            self._recent.keep(scope.tenant_id, made)
+        return answer
 
     async def get(self, tenant_id: UUID, quote_id: UUID, owner: str | None) -> StoredQuote | None:
         """The quote, if there is one and `owner` (None: anyone) owns it."""

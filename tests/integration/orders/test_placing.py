@@ -134,7 +134,9 @@ async def test_a_second_confirm_under_any_key_returns_the_first_order(
     assert await client.place(owner, quote.quote_id) == (first, True)
     for role in (Role.STAFF, Role.MANAGER, Role.SERVICE):
         acting = with_role(tenant_id, role)
-        assert await client.place(acting, quote.quote_id) == (first, True)
+        again, replayed = await client.place(acting, quote.quote_id)
+        assert replayed
+        assert lasting(again) == lasting(first)
 
 
 async def test_the_key_of_a_second_confirm_stands_for_its_body(

@@ -25,6 +25,8 @@ CHANNEL = "maitred_outbox"
 _NOTIFY_INTERVAL_S = 0.005
 _RECONNECT_S = 1.0
 
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
 INSERT = (
     "INSERT INTO events.outbox"
     " (partition, event_id, tenant_id, type, aggregate_id, principal_id, payload)"
@@ -59,7 +61,7 @@ def cloud_event(
     data: Mapping[str, Any],
 ) -> bytes:
     """A CloudEvents 1.0 object in JSON, one line, rendered once and never again."""
-    return json.dumps(
+    return _JSON.encode(
         {
             "specversion": "1.0",
             "id": to_id("evt", event_id),
@@ -69,9 +71,7 @@ def cloud_event(
             "time": time.isoformat().replace("+00:00", "Z"),
             "datacontenttype": "application/json",
             "data": data,
-        },
-        separators=(",", ":"),
-        ensure_ascii=False,
+        }
     ).encode()
 
 

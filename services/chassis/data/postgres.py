@@ -6,7 +6,7 @@ which tenant it works for; `Database.tenant` opens such a one with a single roun
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -92,14 +92,12 @@ class Database:
         async with self._begun("BEGIN") as connection:
             yield connection
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection on which every statement is a transaction of its own.
 
         For functions that set their tenant themselves: one round trip instead of three.
         """
-        async with self._pool.acquire() as connection:
-            yield connection
+        return self._pool.acquire()
 
     async def ping(self) -> None:
         """Raises unless the database answers."""

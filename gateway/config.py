@@ -78,7 +78,18 @@ class GatewayConfig(ProcessConfig):
         ge=1,
     )
     most_connections_of_one: int = setting(
-        500, "Event streams and WebSockets of one principal at one process.", ge=1
+        1_000,
+        "Event streams and WebSockets of one API key at one process; 0 for as many as come.",
+        ge=0,
+    )
+    most_connections_of_guest: int = setting(
+        50, "Event streams and WebSockets of one guest at one process; 0 for as many as come.", ge=0
+    )
+    most_connections_of_address: int = setting(
+        5_000,
+        "Event streams and WebSockets of one address at one process, beyond which it brings no "
+        "more guests and nobody unknown; 0 for as many as come.",
+        ge=0,
     )
     trusted_proxies: str = setting(
         "",

@@ -28,6 +28,7 @@ from gateway.realtime.connections import ConnectionMetrics, Connections
 from gateway.realtime.couriers import Couriers
 from gateway.realtime.feeds import Feeds
 from gateway.realtime.presence import Presence
+from gateway.realtime.room import Room
 from gateway.realtime.service import PresenceService
 from gateway.routes import CONTRACTS, contract_routes, surface_routes
 from gateway.surfaces.auth import Auth
@@ -70,8 +71,12 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
     connection_metrics = ConnectionMetrics(telemetry.registry)
     feeds = Feeds(reader, connection_metrics.messages)
     connections = Connections(
-        config.most_connections,
-        config.most_connections_of_one,
+        Room(
+            most=config.most_connections,
+            of_one=config.most_connections_of_one,
+            of_guest=config.most_connections_of_guest,
+            of_address=config.most_connections_of_address,
+        ),
         connection_metrics,
         clock,
     )

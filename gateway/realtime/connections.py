@@ -8,7 +8,7 @@ are seen to for all of them by one timer each.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,12 +18,14 @@ from typing import Any
 from uuid import UUID
 
 import grpc
+import prometheus_client
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Gauge
 
 from gateway.identity.authenticator import Caller
+from gateway.realtime.room import Room
 from services.chassis.data.ids import to_id
-from services.chassis.rpc.errors import Failure, exhausted
+from services.chassis.rpc.errors import Failure
 from services.chassis.rpc.identity import Principal
 from services.chassis.run.http import Wire
 
@@ -34,7 +36,6 @@ CHECK_S = 15.0
 # As long as keep-alive proxies commonly let a client's side be silent.
 SILENCE_S = 60.0
 _LAST_WORDS_S = 5.0
-_RETRY_AFTER_S = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -81,13 +82,13 @@ class ConnectionMetrics:
         self.connections = Gauge(
             "maitred_connections", "Connections that stay.", ("kind",), registry=registry
         )
-        self.messages = Counter(
+        self.messages = prometheus_client.Counter(
             "maitred_realtime_messages_total",
             "Events and messages written to connections.",
             ("kind", "type"),
             registry=registry,
         )
-        self.cutoffs = Counter(
+        self.cutoffs = prometheus_client.Counter(
             "maitred_realtime_cutoffs_total",
             "Connections ended from this side.",
             ("reason",),
@@ -103,6 +104,7 @@ class Connection:
         connection_id: `con_…`.
         since: when it came.
         caller: who it is, None until that is known.
+        neighbours: those it is limited together with; empty for nobody.
         ending: why it was ended from this side, None while it was not.
     """
 
@@ -117,6 +119,7 @@ class Connection:
         "connection_id",
         "ending",
         "kind",
+        "neighbours",
         "since",
     )
 
@@ -128,10 +131,13 @@ class Connection:
         wire: Wire,
         heartbeat: bytes,
         most_bytes: int = MOST_KEPT_BYTES,
+        *,
+        neighbours: str = "",
     ) -> None:
         self.kind = kind
         self.connection_id = to_id("con", number)
         self.since = since
+        self.neighbours = neighbours
         self.caller: Caller | None = None
         self.check: Callable[[], Awaitable[object]] | None = None
         self.ending: Ending | None = None
@@ -210,21 +216,19 @@ class Connections:
     """All connections of this process. `run` must be running.
 
     Args:
-        most: connections at once.
-        most_of_one: of one principal.
+        room: how many there may be.
         metrics: of connections.
         clock: now.
     """
 
     def __init__(
         self,
-        most: int,
-        most_of_one: int,
+        room: Room,
         metrics: ConnectionMetrics,
         clock: Callable[[], datetime],
     ) -> None:
-        self._most = most
-        self._most_of_one = most_of_one
+        self._room = room
+        self._at: Counter[str] = Counter()
         self._metrics = metrics
         self._clock = clock
         self._open: dict[Kind, set[Connection]] = {kind: set() for kind in Kind}
@@ -257,13 +261,23 @@ class Connections:
 
     def check_room(self, more: int = 1) -> None:
         """Whether so many more may come. Fails with RESOURCE_EXHAUSTED (CONNECTION_LIMIT)."""
-        if sum(map(len, self._open.values())) + more > self._most:
-            raise _full("this gateway", self._most)
+        self._room.check(sum(map(len, self._open.values())) + more)
 
-    def check_room_of(self, principal: Principal) -> None:
-        """Whether a principal may have one more. Fails as `check_room`."""
-        if len(self.of(principal.tenant_id, principal.principal_id)) >= self._most_of_one:
-            raise _full("one caller", self._most_of_one)
+    def check_room_at(self, neighbours: str, more: int = 1) -> None:
+        """Whether so many more may come from an address. Fails as `check_room`."""
+        self._room.check_address(self._at[neighbours] + more)
+
+    def check_room_of(self, principal: Principal, neighbours: str, more: int = 1) -> None:
+        """Whether a principal may have one more; so many of it are not counted at the address yet.
+
+        Fails as `check_room`.
+        """
+        count = len(self.of(principal.tenant_id, principal.principal_id)) + 1
+        if principal.is_guest_only:
+            self._room.check_guest(count)
+            self.check_room_at(neighbours, more)
+        else:
+            self._room.check_one(count)
 
     @contextmanager
     def holding(self, connection: Connection) -> Iterator[None]:
@@ -272,11 +286,15 @@ class Connections:
             connection.end(DRAINING)
         kind = connection.kind
         self._open[kind].add(connection)
+        self._at[connection.neighbours] += 1
         self._metrics.connections.labels(kind).inc()
         try:
             yield
         finally:
             self._open[kind].discard(connection)
+            self._at[connection.neighbours] -= 1
+            if not self._at[connection.neighbours]:
+                del self._at[connection.neighbours]
             self._metrics.connections.labels(kind).dec()
             if connection.caller is not None:
                 self._forget(connection, connection.caller)
@@ -363,12 +381,3 @@ async def _end_if_refused(connection: Connection) -> None:
     except Exception:  # noqa: BLE001
         # A database away for a while ends no connection.
         _log.warning("connection_not_checked", exc_info=True)
-
-
-def _full(whose: str, most: int) -> Failure:
-    return exhausted(
-        "CONNECTION_LIMIT",
-        f"There are as many connections as {whose} may have: {most}.",
-        retry_after=_RETRY_AFTER_S,
-        limit=str(most),
-    )

@@ -80,19 +80,20 @@ class Events:
         """
         caller = exchange.known_caller()
         asked = _asked(exchange, caller)
+        # A client that is answered may count on what comes from now on.
+        await self._feeds.settle()
         self._connections.check_room()
-        self._connections.check_room_of(caller.principal)
+        self._connections.check_room_of(caller.principal, exchange.neighbours)
 
         async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._stream(caller, asked, scope, receive, send)
+            await self._stream(exchange, asked, scope, receive, send)
 
         return stream
 
     async def _stream(
-        self, caller: Caller, asked: _Asked, scope: Scope, receive: Receive, send: Send
+        self, exchange: Exchange, asked: _Asked, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        # A client that is answered may count on what comes from now on.
-        await self._feeds.settle()
+        caller = exchange.known_caller()
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
 
         async def end() -> None:
@@ -102,7 +103,12 @@ class Events:
             await end()
             return
         connection = Connection(
-            Kind.SSE, self._ids.new(), self._clock(), wire_of(scope), _HEARTBEAT
+            Kind.SSE,
+            self._ids.new(),
+            self._clock(),
+            wire_of(scope),
+            _HEARTBEAT,
+            neighbours=exchange.neighbours,
         )
         connection.write(_RETRY)
         with self._connections.holding(connection):

@@ -105,7 +105,12 @@ class WebSockets:
         await exchange.receive()
         await send({"type": "websocket.accept"})
         connection = Connection(
-            Kind.WEBSOCKET, self._ids.new(), self._clock(), wire_of(exchange.scope), _HEARTBEAT
+            Kind.WEBSOCKET,
+            self._ids.new(),
+            self._clock(),
+            wire_of(exchange.scope),
+            _HEARTBEAT,
+            neighbours=exchange.neighbours,
         )
         talk = _Talk(connection, exchange, self._feeds, self._connections, self._entrance)
         with self._connections.holding(connection):
@@ -157,7 +162,7 @@ class _Talk:
         self._connections.check_room(0)
         caller, check = await self._known(query.get("ticket", ""))
         principal = caller.principal
-        self._connections.check_room_of(principal)
+        self._connections.check_room_of(principal, self._exchange.neighbours, 0)
         self._check_rate(self._entrance.limit, principal.principal_id, caller.requests_per_minute)
         self._connections.identify(self._connection, caller, check)
         self._exchange.caller = caller
@@ -186,6 +191,7 @@ class _Talk:
         elif b"authorization" in exchange.headers or b"cookie" in exchange.headers:
             caller = await admission.authenticate(exchange, _METHOD)
         else:
+            self._connections.check_room_at(exchange.neighbours, 0)
             self._check_rate(entrance.unknown_limit, exchange.neighbours)
             with admission.counting(address):
                 said = await self._first_message()

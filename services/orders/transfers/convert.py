@@ -1,7 +1,7 @@
 """Transfers, and catalogs in bulk, between their contracts and the domain."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,6 +200,10 @@ def _of_json(text: str, before: catalog_pb2.Catalog, mode: Mode) -> catalog_pb2.
 def _of_csv(text: str, before: catalog_pb2.Catalog, mode: Mode) -> catalog_pb2.Catalog:
     rows, problems = read_rows(read_table(text))
     known = {product.product_id: product for product in before.products}
+    choices = {
+        "option_group_ids": {one.option_group_id for one in before.option_groups},
+        "add_on_ids": {one.add_on_id for one in before.add_ons},
+    }
     found: dict[str, catalog_pb2.Product] = dict(known) if mode is Mode.MERGE else {}
     named: dict[str, int] = {}
     for row in rows:
@@ -208,7 +212,9 @@ def _of_csv(text: str, before: catalog_pb2.Catalog, mode: Mode) -> catalog_pb2.C
             problems.append(Problem(described, row.line, "product_id"))
         named.setdefault(row.product_id, row.line)
         product = _product(row, known.get(row.product_id), mode)
-        problems += _product_problems(product, row)
+        if row.product_id not in found and "price_minor" not in {*row.values, *row.unread}:
+            problems.append(Problem("There is no price.", row.line, "price_minor"))
+        problems += _product_problems(product, row, choices)
         found[row.product_id] = product
     if problems:
         raise Unreadable(*sorted(problems, key=lambda one: one.line))
@@ -237,11 +243,18 @@ def _product(row: Row, before: catalog_pb2.Product | None, mode: Mode) -> catalo
     return product
 
 
-def _product_problems(product: catalog_pb2.Product, row: Row) -> Iterable[Problem]:
-    if "price_minor" not in row.values and not product.price_minor:
-        yield Problem("There is no price.", row.line, "price_minor")
+def _product_problems(
+    product: catalog_pb2.Product, row: Row, choices: Mapping[str, Collection[str]]
+) -> Iterable[Problem]:
+    """What is wrong with a product, but for cells that could not be read."""
     for problem in problems_of(product):
-        yield Problem(f"{problem.description}.", row.line, problem.field.partition("[")[0])
+        column = problem.field.partition("[")[0]
+        if column not in row.unread:
+            yield Problem(f"{problem.description}.", row.line, column)
+    for column, known in choices.items():
+        for one in getattr(product, column):
+            if one not in known:
+                yield Problem(f"There is no {one}.", row.line, column)
 
 
 def _check(catalog: catalog_pb2.Catalog) -> None:

@@ -12,9 +12,7 @@ from services.orders.catalog.editions import Change
 from services.orders.catalog.ports import CurrentCatalog
 from services.orders.transfers.convert import Content, read_content, write_content
 from services.orders.transfers.store import TransferStore
-from services.orders.transfers.transfer import Counts, Problem, Transfer, Unreadable
-
-_OUR_FAULT = Problem("It failed on our side; see whether it was done before you ask again.")
+from services.orders.transfers.transfer import OUR_FAULT, Counts, Transfer, Unreadable
 
 
 class ChangeCatalog(Protocol):
@@ -68,7 +66,7 @@ class Transferring:
             await (self._take_in if transfer.is_import else self._give_out)(job, transfer)
         except Exception:
             if job.attempt >= self._attempts:
-                await self._store.fail(job.tenant_id, transfer_id, [_OUR_FAULT], self._clock())
+                await self._store.fail(job.tenant_id, transfer_id, [OUR_FAULT], self._clock())
             raise
 
     async def _take_in(self, job: JobContext, transfer: Transfer) -> None:

@@ -2,9 +2,9 @@
 -- Keeps a transfer that was asked for.
 INSERT INTO orders.catalog_transfers (
     tenant_id, transfer_id, asked_by, is_import, format, mode, is_dry_run, state, content,
-    create_time
+    create_time, job_id
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9);
+VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $10);
 
 -- name: read_transfer
 -- One transfer, without its content.
@@ -53,6 +53,19 @@ UPDATE orders.catalog_transfers
 SET state = 'failed', problem_lines = $3, problem_columns = $4, problem_descriptions = $5,
     end_time = $6
 WHERE tenant_id = $1 AND transfer_id = $2 AND end_time IS NULL;
+
+-- name: list_abandoned
+-- Transfers of the tenant that have not ended though their job has, and how that ended.
+SELECT t.transfer_id, t.state, job.status
+FROM jobs.ended_v1(
+    ARRAY(
+        SELECT job_id
+        FROM orders.catalog_transfers
+        WHERE tenant_id = $1 AND end_time IS NULL AND job_id IS NOT NULL
+    )
+) AS job
+JOIN orders.catalog_transfers AS t ON t.tenant_id = $1 AND t.job_id = job.number
+WHERE t.end_time IS NULL;
 
 -- name: delete_old_transfers
 -- A batch of a tenant's transfers asked for 30 days ago.

@@ -108,6 +108,7 @@ class CatalogTransferService(catalog_transfer_service_pb2_grpc.CatalogTransferSe
         position = self._tokens.decode(request.page_token, arguments)
         before = UUID(str(position[0])) if position else None
         size = page_size(request.page_size)
+        await self._store.settle(current().principal.tenant_id, self._clock())
         found = await self._store.page(current().principal.tenant_id, before, size + 1)
         page = found[:size]
         last = [str(page[-1].transfer_id)] if len(found) > size else None
@@ -140,7 +141,9 @@ class CatalogTransferService(catalog_transfer_service_pb2_grpc.CatalogTransferSe
         return answer.body
 
     async def _get(self, text: str) -> Transfer:
-        transfer = await self._store.get(current().principal.tenant_id, from_id("trf", text))
+        tenant_id = current().principal.tenant_id
+        await self._store.settle(tenant_id, self._clock())
+        transfer = await self._store.get(tenant_id, from_id("trf", text))
         if transfer is None:
             raise transfer_not_found(text)
         return transfer

@@ -16,6 +16,7 @@ from services.orders.transfers.transfer import (
     State,
     Transfer,
     Wanted,
+    abandoned,
 )
 
 JOB = "orders.transfer_catalog"
@@ -47,6 +48,17 @@ class TransferStore:
 
         async def work(connection: Connection) -> bytes:
             wanted, answer = make()
+            # One at a time for a tenant, in the order they were asked for.
+            number = await defer(
+                connection,
+                Deferred(
+                    Queue.INGESTION,
+                    JOB,
+                    scope.tenant_id,
+                    {"transfer_id": str(wanted.transfer_id)},
+                    lock=f"{JOB}:{scope.tenant_id}",
+                ),
+            )
             await connection.execute(
                 _QUERIES.insert_transfer,
                 scope.tenant_id,
@@ -58,21 +70,22 @@ class TransferStore:
                 wanted.is_dry_run,
                 wanted.content,
                 wanted.create_time,
-            )
-            # One at a time for a tenant, in the order they were asked for.
-            await defer(
-                connection,
-                Deferred(
-                    Queue.INGESTION,
-                    JOB,
-                    scope.tenant_id,
-                    {"transfer_id": str(wanted.transfer_id)},
-                    lock=f"{JOB}:{scope.tenant_id}",
-                ),
+                number,
             )
             return answer
 
         return await keys.run_once(scope, request, work)
+
+    async def settle(self, tenant_id: UUID, now: datetime) -> None:
+        """Ends transfers whose job was called off, or lost with its worker in the last attempt."""
+        async with self._database.tenant(tenant_id) as connection:
+            for row in await connection.fetch(_QUERIES.list_abandoned, tenant_id):
+                problem = abandoned(State(row["state"]), row["status"])
+                await connection.execute(
+                    _QUERIES.fail_transfer,
+                    *(tenant_id, row["transfer_id"], [problem.line], [problem.column]),
+                    *([problem.description], now),
+                )
 
     async def get(self, tenant_id: UUID, transfer_id: UUID) -> Transfer | None:
         """A transfer, if there is one."""

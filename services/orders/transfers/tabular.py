@@ -16,7 +16,11 @@ Value = str | int | bool | tuple[str, ...] | Mapping[str, str] | None
 
 _TEXTS = ("product_id", "name", "category", "description")
 _LISTS = ("synonyms", "allergens", "option_group_ids", "add_on_ids")
-_NUMBERS = ("price_minor", "tax_rate_basis_points")
+# With what each is counted in.
+_NUMBERS = {
+    "price_minor": "amounts are in minor units",
+    "tax_rate_basis_points": "rates are in basis points, 1900 for 19 %",
+}
 COLUMNS = (
     *_TEXTS,
     "synonyms",
@@ -29,7 +33,9 @@ COLUMNS = (
     "tax_rate_basis_points",
 )
 _FLAGS = {"": False, "false": False, "no": False, "0": False, "true": True, "yes": True, "1": True}
-_NUMBER = r"\d{1,12}"
+_NUMBER = r"-?\d+"
+# More than any of them may be, and less than the narrowest field overflows at.
+_MOST = 999_999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +48,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A product's line: values by column, of the columns that are there."""
+    """A product's line: values by column, of the columns that are there and could be read."""
 
     line: int
     product_id: str
     values: Mapping[str, Value]
+    unread: frozenset[str]
 
 
 def read_table(text: str) -> Table:
@@ -84,13 +91,15 @@ def read_rows(table: Table) -> tuple[list[Row], list[Problem]]:
             problems.append(Problem(described, line))
             continue
         values: dict[str, Value] = {}
+        unread = set()
         for column, cell in zip(table.head, cells, strict=True):
             try:
                 values[column] = _value(column, cell.strip())
             except ValueError as error:
                 problems.append(Problem(str(error), line, column))
+                unread.add(column)
         product_id = values.pop("product_id", "")
-        found.append(Row(line, str(product_id), values))
+        found.append(Row(line, str(product_id), values, frozenset(unread)))
     return found, problems
 
 
@@ -136,7 +145,10 @@ def _number(column: str, cell: str) -> int | None:
             raise ValueError("There is no price.")
         return None
     if not re.fullmatch(_NUMBER, cell, re.ASCII):
-        raise ValueError(f"{cell[:40]} is no whole number; amounts are in minor units.")
+        raise ValueError(f"{cell[:40]} is no whole number; {_NUMBERS[column]}.")
+    # Long ones are not even converted.
+    if len(cell) > len(str(-_MOST)) or abs(int(cell)) > _MOST:
+        raise ValueError(f"{cell[:40]} is out of range; {_NUMBERS[column]}.")
     return int(cell)
 
 

@@ -40,6 +40,23 @@ class Problem:
     column: str = ""
 
 
+OUR_FAULT = Problem("It failed on our side; see whether it was done before you ask again.")
+_NOT_BEGUN = Problem("It was called off before it began.")
+_CALLED_OFF = Problem("It was called off; see whether it was done before you ask again.")
+
+
+def abandoned(state: State, job_status: str) -> Problem:
+    """Why nothing more comes of a transfer whose job has ended without it.
+
+    Args:
+        state: where the transfer stands.
+        job_status: how the job ended, in Procrastinate's words; `forgotten` if nobody knows.
+    """
+    if job_status not in {"cancelled", "aborted"}:
+        return OUR_FAULT
+    return _NOT_BEGUN if state is State.WAITING else _CALLED_OFF
+
+
 class Unreadable(ValueError):
     """A content cannot be taken in. ``problems`` are the first `MOST_PROBLEMS`."""
 

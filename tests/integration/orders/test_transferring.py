@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
@@ -16,7 +16,7 @@ from maitred.orders.v1 import (
 
 from services.chassis.data.ids import from_id
 from services.chassis.data.jobs import ComputeCrashed, Job, JobContext
-from services.chassis.data.postgres import Connection
+from services.chassis.data.postgres import Connection, Database
 from services.chassis.rpc.identity import Principal, Role
 from services.chassis.run.lifecycle import open_resources
 from services.chassis.run.telemetry import open_telemetry
@@ -28,6 +28,7 @@ from tests.support.services import SETTINGS, metadata, with_role
 
 SUCCEEDED = catalog_transfer_pb2.CATALOG_TRANSFER_STATE_SUCCEEDED
 FAILED = catalog_transfer_pb2.CATALOG_TRANSFER_STATE_FAILED
+WAITING = catalog_transfer_pb2.CATALOG_TRANSFER_STATE_WAITING
 DEARER = "product_id,price_minor\nespresso,999\n"
 
 
@@ -70,6 +71,12 @@ class Transfers:
         found = await self._stub.GetCatalogTransfer(request, metadata=metadata(self._manager))
         transfer: catalog_transfer_pb2.CatalogTransfer = found.transfer
         return transfer
+
+    async def listed(self) -> list[catalog_transfer_pb2.CatalogTransfer]:
+        """The newest first."""
+        request = catalog_transfer_service_pb2.ListCatalogTransfersRequest()
+        page = await self._stub.ListCatalogTransfers(request, metadata=metadata(self._manager))
+        return list(page.transfers)
 
     async def price(self, product_id: str, minor: int | None = None) -> int:
         """What a product costs, after it was changed to `minor`."""
@@ -160,3 +167,64 @@ async def test_the_last_attempt_is_an_end_whoever_waits_can_see(
     assert transfer.state == FAILED
     (problem,) = transfer.problems
     assert "on our side" in problem.description
+
+
+async def job_of(sees: Connection, transfer_id: str) -> int:
+    number: int = await sees.fetchval(
+        "SELECT job_id FROM orders.catalog_transfers WHERE transfer_id = $1",
+        from_id("trf", transfer_id),
+    )
+    return number
+
+
+@pytest.mark.parametrize(
+    ("ending", "is_running", "problem"),
+    [
+        ("cancelled", False, "It was called off before it began."),
+        ("aborted", True, "It was called off; see whether it was done before you ask again."),
+        ("failed", True, "It failed on our side; see whether it was done before you ask again."),
+    ],
+)
+async def test_a_transfer_ends_with_its_job(
+    transfers: Transfers, sees: Connection, ending: str, is_running: bool, problem: str
+) -> None:
+    transfer_id, other = await transfers.ask(), await transfers.ask()
+    if is_running:
+        await sees.execute(
+            "UPDATE orders.catalog_transfers SET state = 'running' WHERE transfer_id = $1",
+            from_id("trf", transfer_id),
+        )
+    await sees.execute(
+        "UPDATE jobs.procrastinate_jobs SET status = $2 WHERE id = $1",
+        *(await job_of(sees, transfer_id), ending),
+    )
+    ended = await transfers.get(transfer_id)
+    assert (ended.state, [one.description for one in ended.problems]) == (FAILED, [problem])
+    assert ended.HasField("end_time")
+    assert await transfers.get(transfer_id) == ended
+    assert [one.state for one in await transfers.listed()] == [WAITING, FAILED]
+    assert (await transfers.get(other)).state == WAITING
+
+
+async def test_a_transfer_whose_job_is_forgotten_has_failed(
+    transfers: Transfers, sees: Connection
+) -> None:
+    transfer_id = await transfers.ask()
+    number = await job_of(sees, transfer_id)
+    await sees.execute("DELETE FROM jobs.procrastinate_jobs WHERE id = $1", number)
+    assert [one.state for one in await transfers.listed()] == [FAILED]
+
+
+async def test_of_jobs_a_service_learns_only_how_its_tenants_ended(
+    transfers: Transfers, tenant_id: UUID, database: MigratedDatabase, sees: Connection
+) -> None:
+    number = await job_of(sees, await transfers.ask())
+    await sees.execute("UPDATE jobs.procrastinate_jobs SET status = 'failed' WHERE id = $1", number)
+    found = {}
+    async with Database.connect(database.service_url("orders"), max_size=1) as orders:
+        for tenant in (tenant_id, uuid4()):
+            async with orders.tenant(tenant) as connection:
+                found[tenant] = await connection.fetchval(
+                    "SELECT status FROM jobs.ended_v1($1)", [number]
+                )
+    assert [*found.values()] == ["failed", "forgotten"]

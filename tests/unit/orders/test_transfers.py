@@ -83,6 +83,12 @@ def test_what_no_column_can_say_stays(mode: Mode) -> None:
     assert catalog_pb2.Catalog.FromString(content.document) == menu
 
 
+def test_what_is_free_stays_free_in_a_merge_that_names_no_price() -> None:
+    water = read("product_id,category\nwater,Drinks\n").products[1]
+    assert (water.category, water.price_minor) == ("Drinks", 0)
+    assert problems("product_id,name\nwater,Water\n", mode=Mode.REPLACE) == [(2, "price_minor")]
+
+
 def test_an_empty_cell_empties_and_a_column_left_out_does_not() -> None:
     emptied = read("product_id,allergens,attributes\nlatte,,\n").products[0]
     assert not emptied.allergens
@@ -101,7 +107,6 @@ def test_every_fault_is_named_with_its_line() -> None:
     )
     assert problems(text) == [
         (2, "unavailable"),
-        (4, "price_minor"),
         (4, "price_minor"),
         (5, "product_id"),
         (6, "product_id"),
@@ -123,9 +128,36 @@ def test_a_new_product_needs_a_name_and_a_price() -> None:
 
 
 def test_a_catalog_that_would_contradict_itself_is_refused() -> None:
-    assert problems("product_id,option_group_ids\nlatte,milk\n") == [(0, "")]
+    assert problems(
+        '{"products": [{"product_id": "tea", "name": "Tea", "add_on_ids": ["lemon"]}]}', Format.JSON
+    ) == [(0, "")]
     assert problems("{", Format.JSON) == [(1, "")]
     assert problems('{"products": [{"product_id": "tea"}]}', Format.JSON) == [(0, "")]
+
+
+@pytest.mark.parametrize("column", ["option_group_ids", "add_on_ids"])
+def test_a_choice_that_is_not_there_is_named_with_its_line(column: str) -> None:
+    assert problems(f"product_id,{column}\nwater,\nlatte,milk\n") == [(3, column)]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("price_minor", "4,20", "4,20 is no whole number; amounts are in minor units."),
+        ("price_minor", "-5", "must be greater than or equal to 0"),
+        ("price_minor", "9" * 30, f"{'9' * 30} is out of range"),
+        ("tax_rate_basis_points", "19%", "19% is no whole number; rates are in basis points"),
+        ("tax_rate_basis_points", "9" * 11, f"{'9' * 11} is out of range"),
+    ],
+)
+def test_a_number_that_cannot_be_is_told_once(column: str, cell: str, said: str) -> None:
+    values = {"price_minor": "100", column: cell}
+    head, row = ",".join(values), ",".join(f'"{value}"' for value in values.values())
+    with pytest.raises(Unreadable) as refused:
+        read_content(Format.CSV, Mode.MERGE, f"product_id,name,{head}\ntea,Tea,{row}\n", STORED)
+    (problem,) = refused.value.problems
+    assert (problem.line, problem.column) == (2, column)
+    assert problem.description.startswith(said)
 
 
 def test_a_merge_of_json_adds_and_changes_by_id() -> None:

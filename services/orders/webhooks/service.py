@@ -1,6 +1,5 @@
 """maitred.orders.v1.WebhookService."""
 
-import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -33,12 +32,11 @@ from services.orders.webhooks.convert import (
 )
 from services.orders.webhooks.delivery import Delivery, DeliveryStatus
 from services.orders.webhooks.events import TEST, test_event
+from services.orders.webhooks.issuing import SecretIssuer, answered
 from services.orders.webhooks.queueing import DeliveryQueue
 from services.orders.webhooks.retrying import BulkRetry
-from services.orders.webhooks.sealing import SealBroken, Seals
 from services.orders.webhooks.sending import Sender
 from services.orders.webhooks.settling import Policy, disabled, enabled, retried
-from services.orders.webhooks.signing import SECRET_BYTES, shown
 from services.orders.webhooks.store import WebhookStore
 from services.orders.webhooks.webhook import DisableReason, Secrets, Webhook
 
@@ -67,24 +65,22 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
         queue: DeliveryQueue,
         keys: IdempotencyKeys,
         sender: Sender,
-        seals: Seals,
+        issuer: SecretIssuer,
         policy: Policy,
         limits: Limits,
         ids: IdFactory,
         clock: Callable[[], datetime],
-        random: Callable[[int], bytes],
         tokens: PageTokens,
     ) -> None:
         self._store = store
         self._queue = queue
         self._keys = keys
         self._sender = sender
-        self._seals = seals
+        self._issuer = issuer
         self._policy = policy
         self._limits = limits
         self._ids = ids
         self._clock = clock
-        self._random = random
         self._tokens = tokens
         self._bulk_retry = BulkRetry(store, queue, keys, clock)
 
@@ -103,11 +99,11 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
         tenant_id = current().principal.tenant_id
         check_types(request.event_types)
         await self._check(request.url)
-        secret, now, webhook_id = self._random(SECRET_BYTES), self._clock(), self._ids.new()
+        now, webhook_id = self._clock(), self._ids.new()
         webhook = Webhook(
             webhook_id=webhook_id,
             terms=to_terms(request),
-            secrets=Secrets(self._seals.seal(secret, tenant_id.bytes + webhook_id.bytes)),
+            secrets=Secrets(self._issuer.new(tenant_id, webhook_id)),
             create_time=now,
             update_time=now,
         )
@@ -116,12 +112,14 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
             if not await self._store.add(connection, tenant_id, webhook, self._limits.endpoints):
                 raise limit_reached(self._limits.endpoints)
             return webhook_service_pb2.CreateWebhookResponse(
-                webhook=self._shown(webhook), secret=_kept(webhook)
+                webhook=self._shown(webhook), secret=answered(webhook.secrets)
             ).SerializeToString()
 
         answer = await self._once(context, "CreateWebhook", request, work)
         response = webhook_service_pb2.CreateWebhookResponse.FromString(answer.body)
-        response.secret = self._told(response.webhook.webhook_id, response.secret)
+        response.secret = self._issuer.told(
+            tenant_id, from_id("whk", response.webhook.webhook_id), response.secret
+        )
         return response
 
     async def ListWebhooks(
@@ -185,28 +183,27 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
         self, request: webhook_service_pb2.RotateWebhookSecretRequest, context: Context
     ) -> webhook_service_pb2.RotateWebhookSecretResponse:
         tenant_id = current().principal.tenant_id
-        secret = self._random(SECRET_BYTES)
 
         async def work(connection: Connection) -> bytes:
             webhook = await self._lock(connection, request.webhook_id)
-            now, owner = self._clock(), tenant_id.bytes + webhook.webhook_id.bytes
+            now, new = self._clock(), self._issuer.new(tenant_id, webhook.webhook_id)
             overlap = (
                 timedelta(seconds=request.overlap_seconds)
                 if request.HasField("overlap_seconds")
                 else self._limits.overlap
             )
-            secrets = Secrets(
-                self._seals.seal(secret, owner), webhook.secrets.current, now + overlap
-            )
+            secrets = Secrets(new, webhook.secrets.current, now + overlap)
             webhook = replace(webhook, secrets=secrets, update_time=now)
             await self._store.save_secrets(connection, tenant_id, webhook)
             return webhook_service_pb2.RotateWebhookSecretResponse(
-                webhook=self._shown(webhook), secret=_kept(webhook)
+                webhook=self._shown(webhook), secret=answered(webhook.secrets)
             ).SerializeToString()
 
         answer = await self._once(context, "RotateWebhookSecret", request, work)
         response = webhook_service_pb2.RotateWebhookSecretResponse.FromString(answer.body)
-        response.secret = self._told(request.webhook_id, response.secret)
+        response.secret = self._issuer.told(
+            tenant_id, from_id("whk", request.webhook_id), response.secret
+        )
         return response
 
     async def EnableWebhook(
@@ -391,19 +388,3 @@ class WebhookService(webhook_service_pb2_grpc.WebhookServiceServicer):
 
     def _shown(self, webhook: Webhook) -> webhook_pb2.Webhook:
         return from_webhook(webhook, self._policy.thresholds, self._clock())
-
-    def _told(self, webhook_id: str, kept: str) -> str:
-        """A new secret as its owner is told it; empty if no key at hand opens it any more."""
-        owner = current().principal.tenant_id.bytes + from_id("whk", webhook_id).bytes
-        try:
-            return shown(self._seals.open(base64.b64decode(kept), owner))
-        except SealBroken:
-            return ""
-
-
-def _kept(webhook: Webhook) -> str:
-    """A new secret as the answer of a key keeps it, sealed.
-
-    Whoever lost the answer has to get it again: another rotation would end what the receiver has.
-    """
-    return base64.b64encode(webhook.secrets.current).decode()

@@ -17,6 +17,7 @@ from services.orders.config import OrdersConfig
 from services.orders.webhooks.addresses import Permissions
 from services.orders.webhooks.consumer import Dispatcher
 from services.orders.webhooks.events import TYPES
+from services.orders.webhooks.issuing import SecretIssuer
 from services.orders.webhooks.jobs import Deliverer
 from services.orders.webhooks.metrics import BacklogMetrics, WebhookMetrics
 from services.orders.webhooks.queueing import DELIVER, DeliveryQueue
@@ -60,12 +61,11 @@ def build(
         queue,
         keys,
         _sender(config, lookup),
-        _seals(config),
+        SecretIssuer(_seals(config), secrets.token_bytes),
         policy,
         Limits(config.webhook_limit, timedelta(seconds=config.webhook_overlap_s)),
         ids,
         resources.clock,
-        secrets.token_bytes,
         tokens,
     )
     backlog = BacklogMetrics(resources.telemetry.registry)

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 import pytest
 from maitred.orders.v1 import (
     cart_service_pb2,
-    order_pb2,
     order_service_pb2,
     promotion_pb2,
     promotion_service_pb2,
@@ -373,36 +372,3 @@ async def test_what_a_caller_claims_to_be_off_is_not_read(
     claimed.payable_minor = 1
     quote = await client.quote(guest(tenant_id), claimed)
     assert (quote.total_minor, len(quote.cart.discounts)) == (380, 0)
-
-
-async def test_a_first_order_has_its_promotion_and_the_next_one_not(
-    client: OrdersClient, tenant_id: UUID
-) -> None:
-    first = coffee()
-    first.first_order_only = True
-    await client.promote(tenant_id, first)
-    someone, other = guest(tenant_id), guest(tenant_id)
-    quoted = await client.quote(someone, cart("latte"))
-    assert [discount.first_order_only for discount in quoted.cart.discounts] == [True]
-    order, _ = await client.place(someone, quoted.quote_id)
-    assert not (await client.quote(someone, cart("latte"))).cart.discounts
-    assert (await client.quote(other, cart("latte"))).cart.discounts
-    await client.move(someone, order.order_id, order_pb2.ORDER_STATUS_CANCELLED)
-    assert (await client.quote(someone, cart("latte"))).cart.discounts
-
-
-async def test_a_guest_has_a_limited_promotion_so_often(
-    client: OrdersClient, tenant_id: UUID
-) -> None:
-    twice = welcome()
-    twice.uses_per_customer = 2
-    await client.promote(tenant_id, twice)
-    someone = guest(tenant_id)
-    for _ in range(2):
-        redeemed = await client.redeem(someone, cart("latte"), "WELCOME")
-        assert redeemed.cart.payable_minor == 280
-        await client.place(someone, (await client.quote(someone, redeemed.cart)).quote_id)
-    (refusal,) = (await client.redeem(someone, cart("latte"), "WELCOME")).refusals
-    assert refusal.problem == cart_service_pb2.CODE_PROBLEM_USED_UP
-    assert refusal.reason == "The code WELCOME can be used twice, and you have used it."
-    assert not (await client.redeem(guest(tenant_id), cart("latte"), "WELCOME")).refusals

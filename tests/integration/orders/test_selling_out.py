@@ -2,15 +2,13 @@
 
 import asyncio
 import json
-from typing import Any
 from uuid import UUID, uuid4
 
 import grpc
 import pytest
-from maitred.orders.v1 import cart_pb2, order_pb2, promotion_pb2
+from maitred.orders.v1 import cart_pb2, order_pb2
 
 from services.chassis.data.postgres import Connection
-from services.chassis.rpc.errors import from_rpc_error
 from services.chassis.rpc.identity import Role
 from tests.integration.orders.serving import OrdersClient, cart
 from tests.support.services import failure, guest, with_role
@@ -136,39 +134,6 @@ async def test_guests_at_once_buy_no_more_than_there_is(
     }
     assert 0 in (await left(sees, tenant_id)).values()
     assert await rows(sees, tenant_id, "orders.orders") == len(placed)
-
-
-def limited(**terms: Any) -> promotion_pb2.Promotion:
-    return promotion_pb2.Promotion(
-        promotion_id="welcome",
-        display_name="Welcome",
-        percentage=promotion_pb2.PercentageTerms(percent=10),
-        **terms,
-    )
-
-
-@pytest.mark.parametrize("terms", [{"uses_per_customer": 1}, {"first_order_only": True}], ids=str)
-async def test_a_promotion_is_had_as_often_as_it_may_be_though_quotes_promise_more(
-    client: OrdersClient, tenant_id: UUID, sees: Connection, terms: dict[str, Any]
-) -> None:
-    await client.promote(tenant_id, limited(**terms))
-    owner, other = guest(tenant_id), guest(tenant_id)
-    quotes = [await client.quote(owner) for _ in range(8)]
-    assert {quote.total_minor for quote in quotes} == {342}
-    results = await asyncio.gather(
-        *[client.place(owner, quote.quote_id) for quote in quotes], return_exceptions=True
-    )
-    refused = [
-        from_rpc_error(result) for result in results if isinstance(result, grpc.aio.AioRpcError)
-    ]
-    assert [one.reason for one in refused] == ["PROMOTION_USED_UP"] * 7
-    assert refused[0].metadata == {"promotion_ids": "welcome"}
-    assert await rows(sees, tenant_id, "orders.orders") == 1
-    assert (await client.order(other)).total_minor == 342
-    # A guest who cancels may have it again.
-    (placed,) = (await client.page(owner)).orders
-    await client.move(owner, placed.order_id, CANCELLED)
-    assert (await client.order(owner)).total_minor == 342
 
 
 async def test_notes_are_kept_without_personal_data_and_told_to_nobody(

@@ -1,4 +1,4 @@
-"""Deliveries are made once, of endpoints that are there, and find a place or wait for one."""
+"""Deliveries are made once, of endpoints that are there, and wait for a place, and are kept."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from services.orders.webhooks.consumer import Dispatcher
 from services.orders.webhooks.queueing import DeliveryQueue
 from services.orders.webhooks.schedule import Schedule
 from services.orders.webhooks.settling import Policy
-from services.orders.webhooks.store import WebhookStore
+from services.orders.webhooks.store import DELETE_EXPIRED, WebhookStore
 from services.orders.webhooks.webhook import Thresholds
 from tests.integration.orders.webhooking import ORDERS, Owner, has, webhooks
 from tests.support.receiver import Receiver, receiving
@@ -127,3 +127,25 @@ async def test_one_endpoint_gets_no_more_attempts_at_once_than_it_may(
     for delivery in sent:
         await owner.settled(delivery, DELIVERED)
     assert receiver.at_once == 4
+
+
+async def test_deliveries_are_kept_for_their_time(owner: Owner, sees: Connection) -> None:
+    async with receiving() as receiver:
+        made = await owner.create(receiver.url)
+        old = await owner.settled(await owner.test(made.webhook.webhook_id))
+        fresh = await owner.settled(await owner.test(made.webhook.webhook_id))
+    expired = "UPDATE orders.{} SET expire_time = now() WHERE delivery_id = $1"
+    for table in ("webhook_deliveries", "webhook_attempts"):
+        await sees.execute(expired.format(table), from_id("whd", old.delivery_id))
+    for statement in DELETE_EXPIRED:
+        await sees.execute(statement, owner.tenant_id, datetime.now(UTC), 500)
+    kept = await owner.deliveries(made.webhook.webhook_id)
+    assert [one.delivery_id for one in kept] == [fresh.delivery_id]
+    assert len((await owner.delivery(fresh)).attempts) == 1
+    assert (
+        await sees.fetchval(
+            "SELECT count(*) FROM orders.webhook_attempts WHERE delivery_id = $1",
+            from_id("whd", old.delivery_id),
+        )
+        == 0
+    )

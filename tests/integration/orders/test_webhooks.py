@@ -1,7 +1,6 @@
 """Webhooks from the event to the receiver: what it gets, and what becomes of what it answers."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -10,7 +9,6 @@ from maitred.orders.v1 import webhook_pb2
 
 from services.chassis.data.ids import from_id
 from services.chassis.data.postgres import Connection
-from services.orders.webhooks.store import DELETE_EXPIRED
 from tests.integration.orders.webhooking import ORDERS, House, Owner, has, webhooks
 from tests.support.receiver import OK, Receiver, answer, receiving
 from tests.support.servers import MigratedDatabase
@@ -382,25 +380,3 @@ async def test_what_has_lost_its_job_is_found_and_sent(
         "SELECT jobs.defer_v1('notifications', 'orders.sweep_webhooks', '{}', NULL, NULL, NULL, 0)"
     )
     assert (await owner.settled(delivery, DELIVERED)).attempt_count == 2
-
-
-async def test_deliveries_are_kept_for_their_time(owner: Owner, sees: Connection) -> None:
-    async with receiving() as receiver:
-        made = await owner.create(receiver.url)
-        old = await owner.settled(await owner.test(made.webhook.webhook_id))
-        fresh = await owner.settled(await owner.test(made.webhook.webhook_id))
-    expired = "UPDATE orders.{} SET expire_time = now() WHERE delivery_id = $1"
-    for table in ("webhook_deliveries", "webhook_attempts"):
-        await sees.execute(expired.format(table), from_id("whd", old.delivery_id))
-    for statement in DELETE_EXPIRED:
-        await sees.execute(statement, owner.tenant_id, datetime.now(UTC), 500)
-    kept = await owner.deliveries(made.webhook.webhook_id)
-    assert [one.delivery_id for one in kept] == [fresh.delivery_id]
-    assert len((await owner.delivery(fresh)).attempts) == 1
-    assert (
-        await sees.fetchval(
-            "SELECT count(*) FROM orders.webhook_attempts WHERE delivery_id = $1",
-            from_id("whd", old.delivery_id),
-        )
-        == 0
-    )

@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from services.assembly.demo.access import DemoTenant
 from tests.support.mesh import RunningMesh, wait_until
-from tests.support.people import answered, client, order, session
+from tests.support.people import answered, client, decision, order, session
 
 SERVICES = {
     "gateway": {
@@ -81,13 +81,14 @@ async def test_what_happens_is_counted_under_fixed_names(
     async with guest.stream("GET", "/api/v1/events"):
         path = f"/api/v1/sessions/{await session(guest)}/messages"
         answered(await guest.post(path, json={"text": "a latte"}))
+        await decision(guest)
         await order(guest)
     async with client(mesh, coffee_bar.manager_key) as manager:
         for asked in ("api-keys", "dead-letters", "jobs"):
             answered(await manager.get(f"/api/v1/{asked}"))
 
     published = ("maitred_events_published_total", ())
-    await asyncio.to_thread(wait_until, lambda: published in series(mesh, "relay"), 20)
+    await asyncio.to_thread(wait_until, lambda: published in series(mesh, "relay"), 60)
     counted = {name: series(mesh, name) for name in SERVICES}
     assert {
         ("coordinator_node_execution_total", ("node", "status")),
@@ -118,6 +119,8 @@ async def test_a_request_id_is_in_the_answer_and_in_the_logs(
 
     assert missing.headers["x-request-id"] == request_id
     assert missing.json()["instance"] == request_id
+    # It is written once the answer is sent.
+    await asyncio.to_thread(wait_until, lambda: f'"{request_id}"' in mesh.log("gateway"), 60)
     logged = [
         line
         for text in mesh.log("gateway").splitlines()

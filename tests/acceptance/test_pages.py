@@ -15,6 +15,8 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 from services.assembly.demo.access import DemoTenant
 from tests.support.browsers import PATIENCE_MS, launched, needs_chromium
 from tests.support.mesh import RunningMesh, paused
+from tests.support.people import decision
+from tests.support.people import guest as guest_of
 
 SIZES = {
     "desktop": ViewportSize(width=1280, height=800),
@@ -238,6 +240,9 @@ async def test_a_rating_moves_trust_and_reward_before_the_staffs_eyes(
         await expect(staff.locator("#live")).to_have_text("live")
         agents = staff.locator("#agents article")
         await expect(agents).to_have_count(3)
+        async with guest_of(mesh, coffee_bar.slug) as somebody:
+            # Where the bandit was too busy a moment ago, nobody asks it for a while.
+            await decision(somebody)
         served = await staff.locator("#arms").inner_text()
 
         await arrive(guest, coffee_bar)

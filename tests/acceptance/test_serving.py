@@ -10,7 +10,7 @@ import pytest
 
 from services.assembly.demo.access import DemoTenant
 from tests.support.mesh import RunningMesh
-from tests.support.people import answered, client, session
+from tests.support.people import answered, client, decision, session
 from tests.support.people import guest as guest_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -47,11 +47,7 @@ async def test_a_question_about_the_house_is_answered_with_a_citation(
 
 
 async def test_who_serves_is_a_decision(guest: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(60):
-        # None where the bandit was too busy for one: nobody is kept waiting.
-        while not (decision_id := (await says(guest, "hello"))["decision_id"]):
-            pass
-    assert decision_id.startswith("dec_")
+    assert (await decision(guest)).startswith("dec_")
 
 
 async def test_a_citation_is_streamed(guest: httpx.AsyncClient) -> None:
@@ -151,8 +147,6 @@ async def _override(manager: httpx.AsyncClient, agents: set[str], state: str) ->
 
 async def _excluded(manager: httpx.AsyncClient, guest: httpx.AsyncClient) -> set[str]:
     """The agents that could not be chosen for a guest who has just come."""
-    if not (decision_id := (await says(guest, "hello"))["decision_id"]):
-        # The bandit was too busy for one.
-        return set()
-    decision = answered(await manager.get(f"/api/v1/decisions/{decision_id}")).json()
-    return {arm["arm_id"].partition("@")[0] for arm in decision["arms"] if arm.get("excluded")}
+    path = f"/api/v1/decisions/{await decision(guest)}"
+    arms = answered(await manager.get(path)).json()["arms"]
+    return {arm["arm_id"].partition("@")[0] for arm in arms if arm.get("excluded")}

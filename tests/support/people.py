@@ -53,6 +53,16 @@ async def session(person: httpx.AsyncClient) -> str:
     return str(answered(await person.post("/api/v1/sessions", json={})).json()["session_id"])
 
 
+async def decision(person: httpx.AsyncClient) -> str:
+    """The id of a decision on who serves them. Of a bandit that is too busy none is waited for."""
+    async with asyncio.timeout(60):
+        while True:
+            path = f"/api/v1/sessions/{await session(person)}/messages"
+            told = answered(await person.post(path, json={"text": "hello"})).json()
+            if told["decision_id"]:
+                return str(told["decision_id"])
+
+
 async def until_found(person: httpx.AsyncClient, path: str) -> None:
     """Returns once there is something at that path; fails after a minute."""
     async with asyncio.timeout(60):

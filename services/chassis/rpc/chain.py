@@ -265,6 +265,9 @@ def problems_of(message: Message) -> list[FieldProblem]:
 
 def _problem(violation: protovalidate.Violation) -> FieldProblem:
     path, said = _path(violation), violation.proto.message
+    if violation.proto.rule_id == "enum.not_in":
+        # Numbers say nothing to who wrote a name, or none.
+        said = "is not possible here" if violation.field_value else "is required"
     if not path:
         # A rule of a whole message names the field itself, before a colon.
         path, _, said = said.rpartition(": ")

@@ -114,6 +114,18 @@ async def test_fields_that_break_rules_are_listed(guest: httpx.AsyncClient) -> N
     assert [error["field"] for error in answer.json()["errors"]] == ["cart.lines[0].quantity"]
 
 
+async def test_a_choice_that_is_left_out_or_not_to_be_had_is_told_in_words(
+    guest: httpx.AsyncClient,
+) -> None:
+    path = f"/api/v1/orders/ord_{'0' * 32}:transition"
+    for body, said in [
+        ({}, "is required"),
+        ({"status": "ORDER_STATUS_PLACED"}, "is not possible here"),
+    ]:
+        (error,) = (await guest.post(path, json=body)).json()["errors"]
+        assert (error["field"], error["description"]) == ("status", said)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [(b'{"cart":{"colour":1}}', "cart.colour"), (b'{"cart":[]}', "cart"), (b"{", None)],

@@ -10,6 +10,7 @@ import grpc
 from gateway.exchange import Answer, Endpoint, Exchange, json_answer
 from gateway.transcoding.bindings import Binding
 from gateway.transcoding.idempotency import missing, parse_key
+from gateway.transcoding.naming import named_as_sent
 from services.chassis.rpc.chain import allowed_roles, check_role, edge_roles
 
 KEY_HEADER = b"idempotency-key"
@@ -56,7 +57,8 @@ def transcode(binding: Binding, channel: grpc.aio.Channel, most_bytes: int) -> E
         replayed = is_replayed(await calling.trailing_metadata())
         return json_answer(binding.encode(response), REPLAYED_HEADERS if replayed else {})
 
-    return answer_once if binding.takes_key else answer
+    endpoint = answer_once if binding.takes_key else answer
+    return endpoint if binding.body in {"", "*"} else named_as_sent(endpoint, binding.body)
 
 
 def request_key(exchange: Exchange) -> str:

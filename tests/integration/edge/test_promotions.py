@@ -61,8 +61,25 @@ async def test_a_promotion_that_makes_no_sense_names_the_field(
             "/api/v1/promotions", json={**TEATIME, "percentage": {"percent": 10}}
         )
         none = await manager.post("/api/v1/promotions", json={"promotion_id": "x"})
+        huge = await manager.post(
+            "/api/v1/promotions", json={**TEATIME, "minimum_subtotal_minor": -1, "schedule": [{}]}
+        )
+        odd = await manager.post("/api/v1/promotions", json={**TEATIME, "scope": {"colour": 1}})
+        listed = await manager.post("/api/v1/promotions", json=[TEATIME])
     assert (wrong.status_code, wrong.json()["reason"]) == (400, "PROMOTION_INVALID")
-    assert wrong.json()["errors"][0]["field"] == "promotion.scope.categories"
+    assert wrong.json()["errors"][0]["field"] == "scope.categories"
+    problem = huge.json()
+    assert (huge.status_code, problem["reason"]) == (400, "INVALID_FIELD")
+    named = [error["field"] for error in problem["errors"]]
+    assert {"minimum_subtotal_minor", "schedule[0].start_time"} <= set(named)
+    assert problem["metadata"]["field"].split(",") == list(dict.fromkeys(named))
+    assert "promotion." not in huge.text
+    assert (odd.json()["reason"], odd.json()["errors"][0]["field"]) == (
+        "MALFORMED_BODY",
+        "scope.colour",
+    )
+    assert listed.json()["reason"] == "MALFORMED_BODY"
+    assert "errors" not in listed.json()
     assert (both.status_code, none.status_code) == (400, 400)
 
 

@@ -31,6 +31,7 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 _MOST_HEAD_BYTES = 65_536
 _READ_BYTES = 16_384
+_OTHER = "what was answered is no HTTP"
 # Once the status is known it is all that counts: the rest may come until then.
 _BODY_S = 1.0
 
@@ -91,8 +92,8 @@ class Sender:
         except TimeoutError:
             if not response.has_head:
                 outcome, error = Outcome.TIMED_OUT, f"no answer within {self._timeout_s:g} s"
-        except _NoHttp:
-            error = "what was answered is no HTTP"
+        except _NoHttp as fault:
+            error = str(fault)
         except ssl.SSLCertVerificationError as refused:
             error = f"the certificate is not valid: {refused.verify_message}"
         except (OSError, UnicodeError) as fault:
@@ -149,7 +150,7 @@ class Sender:
 
 
 class _NoHttp(Exception):
-    """The connection ended, or went on and on, where an answer's head was due."""
+    """The connection ended, or went on and on, where an answer's head was due; how, in words."""
 
 
 class _Response:
@@ -169,18 +170,18 @@ class _Response:
         data = await reader.read(_READ_BYTES)
         if not data:
             if not self.has_head:
-                raise _NoHttp
+                raise _NoHttp("it hung up before it had answered")
             self.is_done = True
             return
         if not self.has_head:
             self._head_bytes += len(data)
             if self._head_bytes > _MOST_HEAD_BYTES:
-                raise _NoHttp
+                raise _NoHttp(_OTHER)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             if not self.has_head:
-                raise _NoHttp from None
+                raise _NoHttp(_OTHER) from None
             self.is_done = True
 
     def on_header(self, name: bytes, value: bytes) -> None:

@@ -74,6 +74,12 @@ async def test_an_answer_is_judged_by_its_status(
 
 
 @pytest.mark.asyncio
+async def test_who_hangs_up_is_not_said_to_have_answered(receiver: Receiver) -> None:
+    assert (await post(receiver, b"")).error == "it hung up before it had answered"
+    assert (await post(receiver, b"SSH-2.0-x\r\n")).error == "what was answered is no HTTP"
+
+
+@pytest.mark.asyncio
 async def test_no_more_of_a_body_is_read_than_is_kept(receiver: Receiver) -> None:
     got = await post(receiver, answer("200 OK", "Retry-After: 7", body=b"x" * 1_000_000))
     assert (got.body, got.retry_after) == (b"x" * 1024, "7")

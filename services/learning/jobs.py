@@ -6,6 +6,7 @@ identity's events, so planning reads nobody else's schema and calls nobody.
 
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta, tzinfo
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
@@ -97,24 +98,19 @@ class _Jobs:
         """Defers the cycle of every tenant whose night has come, once for each of its days.
 
         The day is noted in the transaction that defers. A tenant nothing was planned for yet
-        begins with its next night.
+        begins with its next night. One that cannot be planned for keeps no other from it, and
+        fails the job in the end: run again, it plans what is left.
         """
-        planned = 0
+        planned, failure = 0, None
         async for tenant in self._tenants():
-            due = due_date(self._clock(), _zone(tenant))
-            if tenant.cycle_date is None:
-                await self._nights.begin(tenant.tenant_id, due)
-            elif tenant.cycle_date < due:
-                deferred = Deferred(
-                    Queue.ANALYSIS,
-                    RUN,
-                    tenant.tenant_id,
-                    {"date": due.isoformat()},
-                    queueing_lock=f"learning.cycle:{tenant.tenant_id}",
-                )
-                async with self._nights.planning(tenant, due) as connection:
-                    planned += connection is not None and bool(await defer(connection, deferred))
+            try:
+                planned += await self._plan(tenant)
+            except Exception as error:  # noqa: BLE001 - raised when the others are planned for
+                _log.warning("night_not_planned", tenant=str(tenant.tenant_id), exc_info=error)
+                failure = error
         await context.progress(planned, planned, "cycles deferred")
+        if failure is not None:
+            raise failure
 
     async def run_cycle(self, context: JobContext) -> None:
         """The cycle of one tenant's day: its key makes it one however often the job runs."""
@@ -125,23 +121,61 @@ class _Jobs:
         await self._cycles.run(scope, b"", self._clock())
 
     async def refresh_trust(self, context: JobContext) -> None:
-        """Lets every agent's evidence fade to now, and tells whose trust that moved."""
+        """Lets every agent's evidence fade to now, and tells whose trust that moved.
+
+        A tenant's job does so for its own, any other for all. A tenant of which that fails, as when
+        somebody holds it for long, gets a job of its own: it is tried again, and no other with it.
+        """
         if self._switched_off:
             _log.warning("refresh_left_out", switch=self._switched_off)
             return
+        if context.tenant is not None:
+            await self._refresh(context.tenant)
+            return
         done = 0
         async for tenant in self._tenants():
-            async with self._learned.transaction(tenant.tenant_id) as connection:
-                now = self._clock()
-                known = await self._learned.agents(connection, tenant.tenant_id)
-                moved = [(trust, faded(trust, self._policy, now)) for trust in known]
-                saved = [
-                    recorded(tenant.tenant_id, before, after, "refresh", self._ids)
-                    for before, after in moved
-                ]
-                await self._learned.save(connection, tenant.tenant_id, saved)
+            try:
+                await self._refresh(tenant.tenant_id)
+            except Exception as error:  # noqa: BLE001 - its own job raises it again
+                _log.warning("refresh_put_off", tenant=str(tenant.tenant_id), exc_info=error)
+                await self._refresh_later(tenant.tenant_id)
             done += 1
             await context.progress(done, 0, "tenants")
+
+    async def _plan(self, tenant: Tenant) -> int:
+        """How many cycles were deferred for a tenant: one or none."""
+        due = due_date(self._clock(), _zone(tenant))
+        if tenant.cycle_date is None:
+            await self._nights.begin(tenant.tenant_id, due)
+            return 0
+        if tenant.cycle_date >= due:
+            return 0
+        deferred = Deferred(
+            Queue.ANALYSIS,
+            RUN,
+            tenant.tenant_id,
+            {"date": due.isoformat()},
+            queueing_lock=f"learning.cycle:{tenant.tenant_id}",
+        )
+        async with self._nights.planning(tenant, due) as connection:
+            return int(connection is not None and bool(await defer(connection, deferred)))
+
+    async def _refresh(self, tenant_id: UUID) -> None:
+        async with self._learned.transaction(tenant_id) as connection:
+            now = self._clock()
+            known = await self._learned.agents(connection, tenant_id)
+            moved = [(trust, faded(trust, self._policy, now)) for trust in known]
+            saved = [
+                recorded(tenant_id, before, after, "refresh", self._ids) for before, after in moved
+            ]
+            await self._learned.save(connection, tenant_id, saved)
+
+    async def _refresh_later(self, tenant_id: UUID) -> None:
+        async with self._nights.transaction(tenant_id) as connection:
+            lock = f"{REFRESH}:{tenant_id}"
+            await defer(
+                connection, Deferred(Queue.ANALYSIS, REFRESH, tenant_id, queueing_lock=lock)
+            )
 
     async def _tenants(self) -> AsyncIterator[Tenant]:
         page = await self._nights.tenants(None, _PAGE)

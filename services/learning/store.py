@@ -367,6 +367,12 @@ class NightStore:
             await connection.execute(_QUERIES.begin_nights, tenant_id, day)
 
     @asynccontextmanager
+    async def transaction(self, tenant_id: UUID) -> AsyncIterator[Connection]:
+        """A transaction of the tenant that waits for nobody."""
+        async with self._database.tenant(tenant_id) as connection:
+            yield connection
+
+    @asynccontextmanager
     async def planning(self, tenant: Tenant, day: date) -> AsyncIterator[Connection | None]:
         """A transaction in which the day is planned; None if somebody else has planned it."""
         async with self._database.tenant(tenant.tenant_id) as connection:

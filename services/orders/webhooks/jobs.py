@@ -91,16 +91,31 @@ class Deliverer:
         await self._end(tenant_id, taken, answer)
 
     async def sweep(self, context: JobContext) -> None:
-        """Job `orders.sweep_webhooks`: has made what was due long ago and has no job any more."""
+        """Job `orders.sweep_webhooks`: has made what was due long ago and has no job any more.
+
+        An endpoint that somebody holds for too long keeps no other from it, and fails the job.
+        """
         before = self._clock() - _STALLED_AFTER
+        failure = None
         for tenant_id, webhook_id in await self._store.stalled(before):
-            async with self._store.tenant(tenant_id) as connection:
-                webhook = await self._store.lock(connection, tenant_id, webhook_id)
-                if webhook is None or not webhook.is_enabled:
-                    continue
-                await self._store.park_stalled(connection, tenant_id, webhook_id, before)
-                await self._queue.wake(connection, tenant_id, webhook, self._clock())
-            _log.warning("webhook.deliveries_resumed", webhook_id=str(webhook_id))
+            try:
+                await self._resume(tenant_id, webhook_id, before)
+            except Exception as error:  # noqa: BLE001 - raised when the others are resumed
+                _log.warning(
+                    "webhook.not_resumed", webhook_id=str(webhook_id), error=type(error).__name__
+                )
+                failure = error
+        if failure is not None:
+            raise failure
+
+    async def _resume(self, tenant_id: UUID, webhook_id: UUID, before: datetime) -> None:
+        async with self._store.tenant(tenant_id) as connection:
+            webhook = await self._store.lock(connection, tenant_id, webhook_id)
+            if webhook is None or not webhook.is_enabled:
+                return
+            await self._store.park_stalled(connection, tenant_id, webhook_id, before)
+            await self._queue.wake(connection, tenant_id, webhook, self._clock())
+        _log.warning("webhook.deliveries_resumed", webhook_id=str(webhook_id))
 
     async def _begin(
         self, tenant_id: UUID, webhook_id: UUID, delivery_id: UUID, number: int

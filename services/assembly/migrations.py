@@ -42,10 +42,15 @@ def service_urls(
     """
     chosen = configured or {}
     return {
-        target: chosen.get(target)
-        or _as_role(database_url, schema.role, home.secret(f"{schema.role}.password"))
-        for target, schema in schemas().items()
+        target: service_url(target, database_url, home, chosen.get(target, ""))
+        for target in schemas()
     }
+
+
+def service_url(target: str, database_url: str, home: Home, configured: str) -> str:
+    """As `service_urls`, of one target."""
+    role = schemas()[target].role
+    return configured or _as_role(database_url, role, home.secret(f"{role}.password"))
 
 
 def database_fields(config: type[ProcessConfig], urls: Mapping[str, str]) -> Mapping[str, str]:

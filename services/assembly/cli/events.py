@@ -35,10 +35,10 @@ def replay() -> None:
     import asyncio
 
     from services.assembly.events import replay_log
-    from services.assembly.migrations import service_urls
+    from services.assembly.migrations import service_url
     from services.assembly.running import database_url, redis_url, state_folder
-    from services.assembly.targets import configured_urls
+    from services.relay.config import RelayConfig
 
-    urls = service_urls(database_url(), state_folder(), configured_urls())
-    added = asyncio.run(replay_log(urls["relay"], redis_url()))
+    url = service_url("relay", database_url(), state_folder(), RelayConfig().database_url)
+    added = asyncio.run(replay_log(url, redis_url()))
     print(f"{added} events added.")

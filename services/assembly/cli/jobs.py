@@ -102,11 +102,11 @@ def retry(
 
 
 def _url() -> str:
-    from services.assembly.migrations import service_urls
+    from services.assembly.migrations import service_url
     from services.assembly.running import database_url, state_folder
-    from services.assembly.targets import configured_urls
+    from services.worker.config import WorkerConfig
 
-    return service_urls(database_url(), state_folder(), configured_urls())["worker"]
+    return service_url("worker", database_url(), state_folder(), WorkerConfig().database_url)
 
 
 def _progress(progress: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ time limit; of the answer no more is read than is kept.
 
 import asyncio
 import os
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -25,6 +24,7 @@ from services.orders.webhooks.addresses import (
     parse_target,
 )
 from services.orders.webhooks.delivery import MOST_RESPONSE_BYTES, Answer, Outcome, outcome_of
+from services.orders.webhooks.names import SystemNames
 
 # Looks a host up: all its addresses. Raises OSError if it leads nowhere.
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -36,19 +36,13 @@ _OTHER = "what was answered is no HTTP"
 _BODY_S = 1.0
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host, by the system's resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
 class Sender:
     """Sends.
 
     Args:
         permissions: what may be called.
         timeout_s: that all of an attempt may take.
-        resolve: looks hosts up.
+        resolve: looks hosts up; None for the system's resolver.
         tls: whom to believe.
     """
 
@@ -56,12 +50,12 @@ class Sender:
         self,
         permissions: Permissions,
         timeout_s: float,
-        resolve: Resolve = resolve,
+        resolve: Resolve | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._permissions = permissions
         self._timeout_s = timeout_s
-        self._resolve = resolve
+        self._resolve = resolve or SystemNames()
         self._tls = tls or ssl.create_default_context()
 
     async def check(self, url: str) -> None:

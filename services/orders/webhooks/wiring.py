@@ -23,7 +23,7 @@ from services.orders.webhooks.metrics import BacklogMetrics, WebhookMetrics
 from services.orders.webhooks.queueing import DELIVER, DeliveryQueue
 from services.orders.webhooks.schedule import Schedule as Retries
 from services.orders.webhooks.sealing import Seals
-from services.orders.webhooks.sending import Resolve, Sender, resolve
+from services.orders.webhooks.sending import Resolve, Sender
 from services.orders.webhooks.service import Limits, WebhookService
 from services.orders.webhooks.settling import Policy
 from services.orders.webhooks.store import WebhookStore
@@ -50,7 +50,7 @@ def build(
     keys: IdempotencyKeys,
     ids: IdFactory,
     tokens: PageTokens,
-    lookup: Resolve = resolve,
+    lookup: Resolve | None = None,
 ) -> Webhooks:
     """The service, and the consumer that makes deliveries as long as there is a Redis."""
     policy = _policy(config)
@@ -87,7 +87,7 @@ def build(
     return Webhooks(service, tuple(loops))
 
 
-def build_jobs(config: OrdersConfig, resources: Resources, lookup: Resolve = resolve) -> JobSet:
+def build_jobs(config: OrdersConfig, resources: Resources, lookup: Resolve | None = None) -> JobSet:
     """Attempts, and the look after those that nobody comes for.
 
     Raises:
@@ -131,7 +131,7 @@ def _policy(config: OrdersConfig) -> Policy:
     )
 
 
-def _sender(config: OrdersConfig, lookup: Resolve) -> Sender:
+def _sender(config: OrdersConfig, lookup: Resolve | None) -> Sender:
     permissions = Permissions(config.webhook_allow_http, config.webhook_allow_private)
     return Sender(permissions, config.webhook_timeout_s, lookup)
 

@@ -14,7 +14,8 @@ from maitred.orders.v1 import webhook_pb2, webhook_service_pb2, webhook_service_
 from services.chassis.rpc.identity import Principal, Role
 from services.chassis.run.lifecycle import Component, Resources, Target, open_resources
 from services.orders.config import OrdersConfig
-from services.orders.webhooks.sending import Resolve, resolve
+from services.orders.webhooks.names import SystemNames
+from services.orders.webhooks.sending import Resolve
 from services.orders.webhooks.wiring import build_jobs
 from services.orders.wiring import build as build_orders
 from services.relay.config import RelayConfig
@@ -53,9 +54,10 @@ class Names:
 
     def __init__(self) -> None:
         self.known: dict[str, list[str]] = {}
+        self._system = SystemNames()
 
     async def __call__(self, host: str, port: int) -> list[str]:
-        return self.known[host] if host in self.known else await resolve(host, port)
+        return self.known[host] if host in self.known else await self._system(host, port)
 
 
 @dataclass(frozen=True, slots=True)

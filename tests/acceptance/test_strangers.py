@@ -25,7 +25,7 @@ from services.assembly.migrations import service_urls
 from services.chassis.rpc.identity import MeshSigner, Principal, Role
 from tests.support.evenings import Ledger
 from tests.support.mesh import RunningMesh
-from tests.support.people import answered, decision, order, quote, session
+from tests.support.people import answered, decision, order, quote
 from tests.support.people import guest as guest_of
 from tests.support.sockets import socket
 from tests.support.streams import Frame, frames
@@ -54,7 +54,7 @@ class Belongings:
 @pytest_asyncio.fixture(loop_scope="module")
 async def belongings(guest: httpx.AsyncClient) -> Belongings:
     order_id = await order(guest)
-    session_id, request_id = await session(guest), uuid4().hex
+    (session_id, decision_id), request_id = await decision(guest), uuid4().hex
     said = {"text": TEXT, "request_id": request_id}
     answered(await guest.post(f"/api/v1/sessions/{session_id}/messages", json=said))
     placed = answered(await guest.get(f"/api/v1/orders/{order_id}")).json()
@@ -66,7 +66,7 @@ async def belongings(guest: httpx.AsyncClient) -> Belongings:
             "session_id": session_id,
             "request_id": request_id,
             "quote_id": await quote(guest),
-            "decision_id": await decision(guest),
+            "decision_id": decision_id,
         },
     )
 

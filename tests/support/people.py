@@ -53,14 +53,18 @@ async def session(person: httpx.AsyncClient) -> str:
     return str(answered(await person.post("/api/v1/sessions", json={})).json()["session_id"])
 
 
-async def decision(person: httpx.AsyncClient) -> str:
-    """The id of a decision on who serves them. Of a bandit that is too busy none is waited for."""
+async def decision(person: httpx.AsyncClient) -> tuple[str, str]:
+    """The id of a new conversation and that of the decision on who serves.
+
+    Of a bandit that is too busy none is waited for, so it may take some conversations.
+    """
     async with asyncio.timeout(60):
         while True:
-            path = f"/api/v1/sessions/{await session(person)}/messages"
+            session_id = await session(person)
+            path = f"/api/v1/sessions/{session_id}/messages"
             told = answered(await person.post(path, json={"text": "hello"})).json()
             if told["decision_id"]:
-                return str(told["decision_id"])
+                return session_id, str(told["decision_id"])
 
 
 async def until_found(person: httpx.AsyncClient, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
 
 import pytest
 from maitred.orders.v1 import promotion_pb2
@@ -61,6 +62,32 @@ def test_a_happy_hour_keeps_to_its_days() -> None:
 )
 def test_one_past_midnight_belongs_to_the_day_it_began(local: datetime, on: bool) -> None:
     assert hours("22:00", "02:00", FRIDAY).is_on(local) is on
+
+
+@pytest.mark.parametrize(
+    ("instant", "on"),
+    [
+        # Clocks in Berlin go from 2 to 3 on 29 March, and back from 3 to 2 on 25 October.
+        ("2026-03-29T00:59:59Z", False),
+        ("2026-03-29T01:00:00Z", False),
+        ("2026-03-30T00:00:00Z", True),
+        ("2026-10-24T23:59:59Z", False),
+        ("2026-10-25T00:00:00Z", True),
+        ("2026-10-25T01:59:59Z", True),
+        ("2026-10-25T02:00:00Z", False),
+    ],
+)
+def test_hours_are_those_the_clock_shows_on_days_it_is_changed(instant: str, on: bool) -> None:
+    night = replace(hours("02:00", "03:00"), last_day=date(2026, 10, 25))
+    local = datetime.fromisoformat(instant).astimezone(ZoneInfo("Europe/Berlin"))
+    assert night.is_on(local) is on
+
+
+def test_the_last_day_ends_at_the_counter() -> None:
+    day = replace(TENTH_OFF_FOOD, last_day=date(2026, 10, 25))
+    berlin = ZoneInfo("Europe/Berlin")
+    assert day.is_on(datetime(2026, 10, 25, 22, 59, 59, tzinfo=UTC).astimezone(berlin))
+    assert not day.is_on(datetime(2026, 10, 25, 23, 0, tzinfo=UTC).astimezone(berlin))
 
 
 def test_the_last_night_goes_on_past_midnight() -> None:

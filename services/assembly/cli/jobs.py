@@ -1,16 +1,24 @@
 """`maitred jobs`: what waits, runs and failed in the background."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from services.assembly.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 app = typer.Typer(
     help="See background jobs and schedules, and retry what failed.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+_HEADS = ("job", "task", "queue", "status", "tries", "progress", "error", "deferred")
+# On a narrower terminal lines would not fit.
+_COMPLETE = 140
+# Columns that a narrow line has before its last word.
+_BEFORE = 64
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -23,7 +31,10 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
     as_json: _Json = False,
 ) -> None:
-    """Show the newest jobs of all tenants; reads the database, so no worker need live."""
+    """Show the newest jobs of all tenants; reads the database, so no worker need live.
+
+    A terminal of less than 140 columns has no room for queue and tries; pipes and JSON have all.
+    """
     import asyncio
 
     from services.assembly.jobs import listed, state
@@ -37,21 +48,7 @@ def list_(
     if as_json:
         _print_json(jobs)
         return
-    rows = [
-        (
-            str(int(job["job_id"].removeprefix("job_"), 16)),
-            job["task"],
-            job["queue"],
-            job["state"].removeprefix("JOB_STATE_").lower(),
-            str(job.get("attempts", 0)),
-            _progress(job.get("progress", {})),
-            job.get("error", ""),
-            _moment(job.get("create_time", "")),
-        )
-        for job in jobs
-    ]
-    heads = ("job", "task", "queue", "status", "tries", "progress", "error", "deferred")
-    print_table(heads, rows)
+    print_jobs(jobs, _terminal_width())
     if asyncio.run(state(url))["status"] == "down":
         typer.echo("No worker lives: nothing of this runs.", err=True)
 
@@ -99,6 +96,42 @@ def retry(
         _print_json({"retried": done})
     else:
         print(f"{len(done)} jobs will run again.")
+
+
+def print_jobs(jobs: "Sequence[Mapping[str, Any]]", width: int | None) -> None:
+    """Prints a line for each job.
+
+    Args:
+        jobs: as the API writes them.
+        width: columns there are; None if all is to be told however long the lines.
+    """
+    if width is None or width >= _COMPLETE:
+        print_table(_HEADS, [_told(job) for job in jobs])
+        return
+    rows = []
+    for number, task, _, status, _, progress, error, deferred in map(_told, jobs):
+        rows.append((number, task, status, deferred, (error or progress)[: width - _BEFORE]))
+    print_table(("job", "task", "status", "deferred", "detail"), rows)
+
+
+def _told(job: "Mapping[str, Any]") -> tuple[str, ...]:
+    return (
+        str(int(job["job_id"].removeprefix("job_"), 16)),
+        job["task"],
+        job["queue"],
+        job["state"].removeprefix("JOB_STATE_").lower(),
+        str(job.get("attempts", 0)),
+        _progress(job.get("progress", {})),
+        job.get("error", ""),
+        _moment(job.get("create_time", "")),
+    )
+
+
+def _terminal_width() -> int | None:
+    import shutil
+    import sys
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _url() -> str:

@@ -25,6 +25,8 @@ _KINDS = {
     catalog_pb2.OPTION_GROUP_KIND_QUANTITY: OptionKind.QUANTITY,
 }
 _DEFAULT_MAX_QUANTITY = 10
+# As of SetStock.
+MOST_COUNTED = 1_000_000_000
 _CHANGEABLE = frozenset(
     {
         "name",
@@ -141,6 +143,13 @@ def stock_too_low(product_id: str, count: int) -> Failure:
         product_id=product_id,
         count=str(count),
     )
+
+
+def stock_too_high() -> Failure:
+    """INVALID_FIELD: more than anyone may say there are."""
+    problem = f"makes more than {MOST_COUNTED}"
+    fields = [FieldProblem("delta", problem)]
+    return invalid("INVALID_FIELD", f"delta {problem}.", fields, field="delta")
 
 
 def _item(

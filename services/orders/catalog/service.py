@@ -16,12 +16,14 @@ from services.chassis.rpc.repeats import keyless, scope_of, tell_replayed
 from services.chassis.rpc.server import ServicerBinding
 from services.orders.catalog.choosing import ProductFilter
 from services.orders.catalog.convert import (
+    MOST_COUNTED,
     catalog_invalid,
     changed,
     marked,
     product_not_found,
     product_of,
     stock_not_counted,
+    stock_too_high,
     stock_too_low,
     to_catalog,
 )
@@ -161,6 +163,8 @@ class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
                 raise stock_not_counted(request.product_id)
             if before + request.delta < 0:
                 raise stock_too_low(request.product_id, before)
+            if 0 < request.delta > MOST_COUNTED - before:
+                raise stock_too_high()
             answer = catalog_service_pb2.AdjustStockResponse(count=before + request.delta)
             return StockChange(before + request.delta, answer.SerializeToString())
 

@@ -104,6 +104,18 @@ async def test_stock_never_goes_below_nothing(client: OrdersClient, tenant_id: U
     assert refused.reason == "PRODUCT_NOT_FOUND"
 
 
+async def test_stock_never_goes_above_what_may_be_set(
+    client: OrdersClient, tenant_id: UUID
+) -> None:
+    staff, most = with_role(tenant_id, Role.STAFF), 1_000_000_000
+    await set_stock(client, staff, "croissant", most - 1)
+    assert (await adjust(client, staff, "croissant", 1)).count == most
+    refused = await failure(adjust(client, staff, "croissant", most))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+    assert [problem.field for problem in refused.fields] == ["delta"]
+    assert (await adjust(client, staff, "croissant", -most)).count == 0
+
+
 async def test_a_repeated_adjustment_counts_once(client: OrdersClient, tenant_id: UUID) -> None:
     staff = with_role(tenant_id, Role.STAFF)
     await set_stock(client, staff, "croissant", 10)

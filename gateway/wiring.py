@@ -88,7 +88,11 @@ async def build(config: GatewayConfig, resources: Resources) -> Component:
         authenticator.forget_key(tenant_id, api_key_id)
         connections.check_soon()
 
-    revocations = Revocations(redis, forget_key, authenticator.forget_keys)
+    def forget_keys() -> None:
+        authenticator.forget_keys()
+        connections.check_soon()
+
+    revocations = Revocations(redis, forget_key, forget_keys)
     page_tokens = PageTokens(config.page_token_key)
     tenants = TenantService(store, ids, clock, page_tokens)
     keys = ApiKeyService(store, ids, clock, page_tokens, revocations.tell)

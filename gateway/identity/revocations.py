@@ -58,11 +58,15 @@ class Revocations:
                 await asyncio.sleep(_RETRY_S)
 
     async def _listen(self, client: redis.asyncio.Redis) -> None:
-        async with client.pubsub(ignore_subscribe_messages=True) as channel:
+        async with client.pubsub() as channel:
             await channel.subscribe(CHANNEL)
-            self._missed()
             while True:
                 message = await channel.get_message(timeout=5.0)
-                if message is not None:
+                if message is None:
+                    continue
+                # The client subscribes again by itself after a connection was lost.
+                if message["type"] == "subscribe":
+                    self._missed()
+                elif message["type"] == "message":
                     tenant, _, key = message["data"].decode().partition(":")
                     self._heard(UUID(hex=tenant), UUID(hex=key))

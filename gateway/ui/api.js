@@ -2,6 +2,8 @@
 
 // Refusals that pass by themselves: another message is being answered, a process comes back.
 const PASSING = [409, 502, 503, 504];
+/** Those of a server that is away for a moment. */
+export const AWAY = [502, 503, 504];
 const ATTEMPTS = 8;
 const WAIT_MS = 400;
 
@@ -27,6 +29,8 @@ export function connect(credential) {
         ...headers,
       },
       body: body === undefined ? undefined : JSON.stringify(body),
+    }).catch((error) => {
+      throw error instanceof TypeError ? new TypeError("The server cannot be reached right now.") : error;
     });
     if (response.ok) return response;
     throw new Problem(response.status, await response.json().catch(() => ({})));
@@ -40,12 +44,12 @@ export function connect(credential) {
 }
 
 /** Does `action` until it succeeds, or fails of something that does not pass by itself. */
-export async function insist(action) {
+export async function insist(action, passing = PASSING) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await action();
     } catch (problem) {
-      const passes = !(problem instanceof Problem) || PASSING.includes(problem.status);
+      const passes = !(problem instanceof Problem) || passing.includes(problem.status);
       if (!passes || attempt === ATTEMPTS) throw problem;
       await pause(attempt * WAIT_MS);
     }

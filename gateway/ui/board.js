@@ -1,5 +1,5 @@
 // The staff's board: all of the tenant's orders by status, live.
-import { all, connect, follow, insist, slug } from "./api.js";
+import { AWAY, all, connect, follow, insist, slug } from "./api.js";
 import { el } from "./dom.js";
 import { STATUSES, lines, noteOf, paymentOf, shortNumber, statusOf, total } from "./order.js";
 import { signIn, staffPage } from "./staff.js";
@@ -61,8 +61,12 @@ function keep(order) {
   if (!known || Number(known.version) <= Number(order.version)) orders.set(order.order_id, order);
 }
 
-function show() {
+/** Draws all anew. The focus stays on the button that does the same, or else on the order's card. */
+function show({ order, way } = document.activeElement?.dataset ?? {}) {
   view.columns.replaceChildren(...STATUSES.map(column));
+  if (!order) return;
+  const card = view.columns.querySelector(`article[data-order="${order}"]`);
+  (card?.querySelector(`button[data-way="${way}"]`) ?? card)?.focus({ preventScroll: true });
 }
 
 function column(status) {
@@ -73,7 +77,7 @@ function column(status) {
   const count = `${of.length}${more.has(status) ? "+" : ""}`;
   return el(
     "section.column",
-    { data: { status } },
+    { data: { status }, ariaLabel: status },
     el("h2", {}, status, el("span.badge", {}, count)),
     ...shown.map((order) => card(order, status)),
     of.length > shown.length || more.has(status) ? el("p.empty", {}, "and earlier ones") : null,
@@ -85,7 +89,7 @@ function card(order, status) {
   const placed = new Date(order.create_time);
   return el(
     "article.order",
-    { data: { status } },
+    { data: { status, order: order.order_id }, tabIndex: -1, ariaLabel: `Order #${shortNumber(order)}, ${status}` },
     el(
       "header",
       {},
@@ -103,23 +107,28 @@ function card(order, status) {
 }
 
 function mover(order, status, label, kind) {
-  return el(`button.${kind}`, { type: "button", onclick: (event) => move(event.target, order, status) }, label);
+  const data = { order: order.order_id, way: status };
+  const ariaLabel = `${label} #${shortNumber(order)}`;
+  return el(
+    `button.${kind}`,
+    { type: "button", data, ariaLabel, onclick: (event) => move(event.target, order, status) },
+    label,
+  );
 }
 
 async function move(button, order, status) {
   const reason = status === "refunded" ? prompt("Why is it refunded? The guest will read it.") : "";
   if (reason === null) return;
   button.disabled = true;
+  const path = `/orders/${order.order_id}`;
+  const body = { status: `ORDER_STATUS_${status.toUpperCase()}`, version: String(order.version), reason };
   try {
-    const moved = await client.json(`/orders/${order.order_id}:transition`, {
-      method: "POST",
-      body: { status: `ORDER_STATUS_${status.toUpperCase()}`, version: String(order.version), reason },
-    });
-    keep(moved);
+    // A version is moved on from once, however often it is asked for.
+    keep(await insist(() => client.json(`${path}:transition`, { method: "POST", body }), AWAY));
     page.say("");
   } catch (problem) {
-    page.say(problem.message);
-    keep(await client.json(`/orders/${order.order_id}`));
+    await insist(() => client.json(path)).then(keep, () => {});
+    page.say(statusOf(orders.get(order.order_id)) === status ? "" : problem.message);
   }
-  show();
+  show({ order: order.order_id, way: status });
 }

@@ -1,5 +1,5 @@
 // The guest's page: a chat beside the guest's own live orders.
-import { Problem, all, connect, follow, frames, insist, slug } from "./api.js";
+import { AWAY, Problem, all, connect, follow, frames, insist, slug } from "./api.js";
 import { el } from "./dom.js";
 import { lines, noteOf, shortNumber, statusOf, total } from "./order.js";
 import { rate } from "./rating.js";
@@ -150,7 +150,7 @@ function card(order) {
   const left = status === "placed" ? Date.parse(order.cancel_expire_time ?? "") - Date.now() : 0;
   // Offered no longer than it is possible.
   if (left > 0) setTimeout(() => cancel.remove(), left);
-  const cancel = el("footer", {}, el("button.quiet", { type: "button", onclick: (event) => callOff(event.target, order) }, "Cancel"));
+  const cancel = el("footer", {}, cancelButton(order));
   return el(
     "article.order",
     { data: { status } },
@@ -162,15 +162,23 @@ function card(order) {
   );
 }
 
+function cancelButton(order) {
+  const ariaLabel = `Cancel #${shortNumber(order)}`;
+  return el("button.quiet", { type: "button", ariaLabel, onclick: (event) => callOff(event.target, order) }, "Cancel");
+}
+
 /** Calls an order off. */
 async function callOff(button, order) {
   button.disabled = true;
+  const path = `/orders/${order.order_id}`;
+  const body = { status: "ORDER_STATUS_CANCELLED", version: String(order.version) };
   try {
-    const body = { status: "ORDER_STATUS_CANCELLED", version: String(order.version) };
-    keep(await client.json(`/orders/${order.order_id}:transition`, { method: "POST", body }));
+    keep(await insist(() => client.json(`${path}:transition`, { method: "POST", body }), AWAY));
   } catch (problem) {
-    say("problem", problem.message);
-    keep(await client.json(`/orders/${order.order_id}`));
+    await insist(() => client.json(path)).then(keep, () => {});
+    if (statusOf(orders.get(order.order_id)) !== "cancelled") say("problem", problem.message);
+  } finally {
+    showOrders();
   }
 }
 

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 from services.assembly.demo.access import DemoTenant
 from tests.support.browsers import PATIENCE_MS, launched, needs_chromium
 from tests.support.mesh import RunningMesh, paused
-from tests.support.people import decision
+from tests.support.people import decision, order
 from tests.support.people import guest as guest_of
 
 SIZES = {
@@ -73,6 +73,12 @@ async def say(page: Page, text: str) -> None:
     await page.get_by_role("button", name="Send").click()
     await expect(page.locator("#messages li.agent")).to_have_count(answers + 1)
     await expect(page.locator("#composer button")).to_be_enabled()
+
+
+async def ordered(mesh: RunningMesh, tenant: DemoTenant) -> str:
+    """The short number of an order that somebody has just placed."""
+    async with guest_of(mesh, tenant.slug) as somebody:
+        return (await order(somebody))[-6:].upper()
 
 
 async def fits(page: Page) -> bool:
@@ -194,6 +200,46 @@ async def test_an_answer_that_breaks_off_comes_after_all(
     await say(guest, "yes")
     await expect(guest.locator("#orders article")).to_have_count(1)
     await context.close()
+
+
+async def test_what_staff_press_while_the_gateway_is_away_is_done_when_it_is_back(
+    browser: Browser, mesh: RunningMesh, coffee_bar: DemoTenant
+) -> None:
+    context = await browser.new_context(base_url=mesh.gateway_url)
+    staff = await context.new_page()
+    faults: list[str] = []
+    staff.on("pageerror", lambda error: faults.append(str(error)))
+    await open_board(staff, coffee_bar)
+    number = await ordered(mesh, coffee_bar)
+    card = staff.locator(".board article").filter(has_text=number)
+    accept = card.get_by_role("button", name=f"Accept #{number}")
+    await expect(accept).to_be_enabled()
+    killed = mesh.kill("gateway")
+    await accept.click()
+    await asyncio.to_thread(mesh.wait_until_back, killed)
+    accepted = staff.locator(".column[data-status=accepted] article").filter(has_text=number)
+    await expect(accepted).to_have_count(1)
+    await expect(staff.locator("#notice")).to_be_hidden()
+    await expect(card.get_by_role("button", name="Start")).to_be_enabled()
+    assert faults == []
+    await context.close()
+
+
+async def test_the_board_is_worked_by_keyboard(
+    browser: Browser, mesh: RunningMesh, coffee_bar: DemoTenant
+) -> None:
+    async with visiting(browser, mesh, "desktop") as staff:
+        await open_board(staff, coffee_bar)
+        number = await ordered(mesh, coffee_bar)
+        placed = staff.get_by_role("region", name="placed")
+        card = placed.get_by_role("article", name=f"Order #{number}, placed")
+        await card.get_by_role("button", name=f"Accept #{number}").focus()
+        assert await card.evaluate("card => card.scrollWidth <= card.clientWidth")
+        await staff.keyboard.press("Enter")
+        moved = staff.get_by_role("article", name=f"Order #{number}, accepted")
+        await expect(moved).to_be_focused()
+        await staff.keyboard.press("Tab")
+        await expect(moved.get_by_role("button", name=f"Start #{number}")).to_be_focused()
 
 
 async def test_an_order_of_another_guest_is_on_the_board_only(

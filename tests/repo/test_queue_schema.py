@@ -18,11 +18,11 @@ SCHEMA_SHA256 = "c70ec4b400a60ad9592787653aae5ae77ae41bf801d56b5bd2712751a07f200
 WHAT_TO_DO = """
 Procrastinate {installed} is installed, and schema `jobs` is that of {release}.
 Its migrations that no revision of ours runs: {newer}
-1. Keep schema.sql of {release} beside services/worker/migrations/0001_queue.py and have 0001 run that
-   file: new databases are to come by the same way as old ones.
+1. Keep schema.sql of {release} beside services/worker/migrations/0001_queue.py and have 0001 run
+   that file: new databases are to come by the same way as old ones.
 2. Write the next revision, which runs these migrations as 0001 runs the schema: `SET LOCAL
-   search_path = jobs, pg_catalog`, and for new functions their search_path and the worker's grants.
-   Replicas of the release before must be able to go on meanwhile.
+   search_path = jobs, pg_catalog`, and for new functions their search_path and the worker's
+   grants. Replicas of the release before must be able to go on meanwhile.
 3. Read what of `services/worker/manager.py` and `queries.sql` goes past its functions.
 4. Write the new release, the newest migration and the digest of schema.sql into this test.
 If its schema.sql differs in comments alone, only the last of these is left to do.

@@ -198,6 +198,8 @@ def _of_json(text: str, before: catalog_pb2.Catalog, mode: Mode) -> catalog_pb2.
 
 
 def _of_csv(text: str, before: catalog_pb2.Catalog, mode: Mode) -> catalog_pb2.Catalog:
+    if not before.currency_code:
+        raise Unreadable(Problem("No column says the currency: begin with a catalog in JSON."))
     rows, problems = read_rows(read_table(text))
     known = {product.product_id: product for product in before.products}
     choices = {

@@ -160,6 +160,13 @@ def test_a_number_that_cannot_be_is_told_once(column: str, cell: str, said: str)
     assert problem.description.startswith(said)
 
 
+def test_products_without_a_currency_are_refused_in_words() -> None:
+    with pytest.raises(Unreadable) as refused:
+        read_content(Format.CSV, Mode.REPLACE, "product_id,name,price_minor\ntea,Tea,250\n", b"")
+    (problem,) = refused.value.problems
+    assert "JSON" in problem.description
+
+
 def test_a_merge_of_json_adds_and_changes_by_id() -> None:
     given = catalog_pb2.Catalog(
         time_zone="Europe/Berlin",

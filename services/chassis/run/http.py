@@ -141,7 +141,7 @@ class _Http(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._undelivered += len(data)
         super().data_received(data)
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
             return
         if self._undelivered > MOST_HEAD_BYTES:
             self._refuse(_TOO_LARGE)

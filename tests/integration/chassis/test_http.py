@@ -50,6 +50,8 @@ class App:
             size = await _size(receive)
         else:
             size = 0
+        if scope["path"] == "/slow":
+            await asyncio.sleep(3 * http.HEAD_S)
         self.options.append(options_of(scope))
         head = [(b"content-length", str(len(str(size))).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": head})
@@ -208,6 +210,21 @@ async def test_a_body_may_take_longer_than_a_head(app: App) -> None:
         await asyncio.sleep(2 * http.HEAD_S)
         await slow.say(b"b")
         assert (await slow.answer()).endswith(b"\r\n\r\n2")
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_an_answer_may_take_longer_than_a_head(app: App) -> None:
+    async with client(app) as one:
+        await one.say(GET.replace(b"/", b"/slow", 1))
+        assert (await one.answer()).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_a_websocket_lasts_longer_than_a_head(app: App) -> None:
+    async with talking(app) as one:
+        await asyncio.sleep(3 * http.HEAD_S)
+        await one.say(frame(PING), frame(0x8, b"\x03\xe8"))
+        assert await one.rest() == b"\x8a\x00" + b"\x88\x02\x03\xe8"
 
 
 @pytest.mark.usefixtures("hurry")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
@@ -178,7 +178,8 @@ async def test_what_redis_lost_is_written_anew(
             with redis.Redis.from_url(redis_url) as client:
                 for key in client.scan_iter("maitred:presence:*"):
                     client.delete(key)
-            return (await staff.get(path)).json()["connections"] == []
+            found: Mapping[str, Any] = (await staff.get(path)).json()
+            return found["connections"] == []
 
         await eventually(is_lost)
         await until(staff, path, lambda found: len(found["connections"]) == 1)

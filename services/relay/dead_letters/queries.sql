@@ -45,7 +45,7 @@ WITH meant AS MATERIALIZED (
         AND (consumer, aggregate_id, number) > ($11::text, $12::text, $13::bigint)
     ORDER BY consumer, aggregate_id, number
     LIMIT $15
-), ends AS (
+), ends AS MATERIALIZED (
     SELECT consumer, aggregate_id, max(number) AS number,
         (
             SELECT first.number

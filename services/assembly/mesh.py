@@ -29,6 +29,7 @@ from services.assembly.local import (
 )
 from services.assembly.migrations import migrate_all, service_urls
 from services.assembly.record import ProcessRecord, RunRecord
+from services.assembly.refusal import Refusal
 from services.assembly.report import Report
 from services.assembly.supervisor import Program, StopSignals, Supervised, Supervisor
 from services.assembly.targets import TARGETS, Target, configured_urls
@@ -140,8 +141,12 @@ class Mesh:
         self._report.done(name, outcome, monotonic() - began)
 
     def _migrate(self, _ready: Callable[[], None]) -> int:
-        for moved in migrate_all(self._local.database_url, self._local.service_urls):
-            print(moved)
+        try:
+            for moved in migrate_all(self._local.database_url, self._local.service_urls):
+                print(moved)
+        except Refusal as refusal:
+            print(refusal)
+            return 1
         return 0
 
     def _seed(self, _ready: Callable[[], None]) -> int:

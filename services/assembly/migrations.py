@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
+
 from services.assembly.home import Home
+from services.assembly.refusal import Refusal
 from services.chassis.data.migrate import SchemaMigrations, migrate
 from services.chassis.run.config import ProcessConfig
 
@@ -77,9 +80,23 @@ def migrate_all(database_url: str, urls: Mapping[str, str]) -> list[str]:
 
     Returns:
         What moved, `orders: 0001 → 0002`.
+
+    Raises:
+        Refusal: the database cannot be reached, or the migrator may not do there what it must.
     """
     known = [_with_password(schema, urls[target]) for target, schema in schemas().items()]
-    return asyncio.run(migrate(database_url, known))
+    try:
+        return asyncio.run(migrate(database_url, known))
+    except (
+        OSError,
+        asyncpg.InterfaceError,
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+        asyncpg.InsufficientPrivilegeError,
+    ) as error:
+        parts = urlsplit(database_url)
+        where = f"{parts.netloc.rpartition('@')[2]}{parts.path}"
+        raise Refusal(f"cannot migrate {where}: {error}") from error
 
 
 def _with_password(schema: SchemaMigrations, url: str) -> SchemaMigrations:

@@ -4,11 +4,35 @@ import psycopg
 import pytest
 
 from services.assembly.migrations import migrate_all, schemas, service_urls
+from services.assembly.refusal import Refusal
 from tests.support.servers import MigratedDatabase, Servers
 
 
 def test_a_database_at_head_is_left_alone(database: MigratedDatabase, servers: Servers) -> None:
     assert migrate_all(database.url, service_urls(database.url, servers.home)) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://maitred:secret@127.0.0.1:1/maitred", "127.0.0.1:1/maitred: "),
+        ("mysql://maitred:secret@db.example/maitred", "db.example/maitred: invalid DSN"),
+    ],
+)
+def test_a_database_that_cannot_be_had_is_named_without_its_password(
+    servers: Servers, url: str, said: str
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        migrate_all(url, service_urls(url, servers.home))
+    assert said in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_migrator_who_may_make_no_roles_is_told_so(
+    database: MigratedDatabase, servers: Servers
+) -> None:
+    with pytest.raises(Refusal, match="permission denied"):
+        migrate_all(database.service_url("orders"), service_urls(database.url, servers.home))
 
 
 @pytest.mark.parametrize("target", sorted(schemas()))

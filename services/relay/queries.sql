@@ -69,10 +69,18 @@ ORDER BY seq
 LIMIT $3;
 
 -- name: backlog
--- Rows waiting in the outbox and the age of the oldest in seconds.
-SELECT count(*) AS waiting,
-    coalesce(extract(epoch FROM clock_timestamp() - min(create_time)), 0)::float8 AS age_s
-FROM events.outbox;
+-- Rows waiting in the outbox, of which no more than $1 are counted, and the age in seconds of the
+-- oldest: it is the first of its partition.
+SELECT (SELECT count(*) FROM (SELECT FROM events.outbox LIMIT $1) AS counted) AS waiting,
+    coalesce(extract(epoch FROM clock_timestamp() - min(first.create_time)), 0)::float8 AS age_s
+FROM events.partitions AS p
+CROSS JOIN LATERAL (
+    SELECT o.create_time
+    FROM events.outbox AS o
+    WHERE o.partition = p.partition
+    ORDER BY o.id
+    LIMIT 1
+) AS first;
 
 -- name: keep_log_month
 -- Makes the log's month of a time, if it is not there.

@@ -23,6 +23,8 @@ _RETRY_S = 0.25
 _BATCHES_AHEAD = 4
 _LETTERS_AT_ONCE = 1000
 _COUNT_LETTERS_EVERY_S = 5.0
+# At most this share of the time goes into counting what waits.
+_LOOKING_SHARE = 0.1
 
 _log = structlog.get_logger(__name__)
 
@@ -120,6 +122,7 @@ class Relay:
         clock = asyncio.get_running_loop().time
         count_at = 0.0
         while True:
+            began = clock()
             with contextlib.suppress(*FAULTS):
                 heads = await self._store.heads()
                 self._metrics.unpublished.set(self._publisher.behind(heads, self._held))
@@ -128,7 +131,7 @@ class Relay:
                 if clock() >= count_at:
                     self._metrics.letters(await self._store.count_letters())
                     count_at = clock() + _COUNT_LETTERS_EVERY_S
-            await asyncio.sleep(self._config.poll_s)
+            await asyncio.sleep(max(self._config.poll_s, (clock() - began) / _LOOKING_SHARE))
 
     async def trim(self) -> None:
         """Removes what is older than retention, and makes the log's next month in time."""

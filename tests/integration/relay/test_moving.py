@@ -10,6 +10,7 @@ import pytest
 
 from services.chassis.data.outbox import OutboxNotifier, append, partition_of
 from services.chassis.data.streams import Cursor
+from services.relay.store import Backlog
 from tests.integration.relay.relaying import PARTITION, TENANT, Bench, event, eventually
 
 
@@ -174,6 +175,34 @@ async def test_an_event_nobody_told_of_is_found_by_polling(bench: Bench) -> None
     async with bench.relaying(poll_s=0.05):
         await bench.write(event(1))
         await bench.streamed(1)
+
+
+async def test_what_waits_is_as_old_as_the_first_of_any_partition(bench: Bench) -> None:
+    assert await bench.store().backlog() == Backlog(0, 0.0)
+    other = UUID(int=7)
+    assert partition_of(other) != PARTITION
+    await bench.write_many(3)
+    await bench.write(event(1, other), event(2, other))
+    async with bench.admin.transaction() as connection:
+        await connection.execute(
+            "UPDATE events.outbox SET create_time = now() - interval '1 hour'"
+            " WHERE tenant_id = $1 AND payload = '1'",
+            other,
+        )
+    backlog = await bench.store().backlog()
+    assert backlog.waiting == 5
+    assert backlog.age_s == pytest.approx(3600, abs=60)
+
+
+async def test_no_more_are_counted_than_can_be_quickly(bench: Bench) -> None:
+    async with bench.admin.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO events.outbox"
+            " (partition, event_id, tenant_id, type, aggregate_id, principal_id, payload)"
+            " SELECT 1, gen_random_uuid(), $1, 't', 'a', '', '' FROM generate_series(1, 100001)",
+            TENANT,
+        )
+    assert (await bench.store().backlog()).waiting == 100_000
 
 
 async def test_the_relay_survives_the_loss_of_its_connections(bench: Bench) -> None:

@@ -80,3 +80,21 @@ async def test_an_endpoint_that_is_held_keeps_no_other_waiting(
     assert await resumed() == set(endpoints)
     for webhook_id in made:
         await owner.call("DeleteWebhook", webhook_id=webhook_id)
+
+
+@pytest.mark.parametrize(("lease", "is_resumed"), [("- interval '1 hour'", True), ("", False)])
+async def test_an_attempt_whose_lease_is_long_over_is_made_again(
+    owner: Owner, sweep: Job, sees: Connection, lease: str, is_resumed: bool
+) -> None:
+    webhook_id = (await owner.create("http://127.0.0.1:9999/")).webhook.webhook_id
+    await owner.test(webhook_id)
+    await sees.execute("DELETE FROM jobs.procrastinate_jobs")
+    await sees.execute(
+        "UPDATE orders.webhook_deliveries SET status = 'sending', attempts = 1,"
+        f" next_attempt_time = now() - interval '2 hours', lease_time = now() {lease}"
+        " WHERE webhook_id = $1",
+        from_id("whk", webhook_id),
+    )
+    await sweep.run(run())
+    assert bool(await sees.fetchval("SELECT count(*) FROM jobs.procrastinate_jobs")) is is_resumed
+    await owner.call("DeleteWebhook", webhook_id=webhook_id)

@@ -113,7 +113,7 @@ async def test_a_repeated_key_retries_nothing_more(
 async def test_what_a_call_did_before_its_time_was_over_stands(
     owner: Owner, webhook_id: str, sees: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The call's own time is what is over, however long the first thousand take.
+    # The call's own time is what is over.
     monkeypatch.setattr(postgres, "LOCK_TIMEOUT_MS", 60_000)
     await give_up(sees, owner, webhook_id, 1100)
     request = webhook_service_pb2.RetryWebhookDeliveriesRequest(
@@ -131,6 +131,8 @@ async def test_what_a_call_did_before_its_time_was_over_stands(
                 request, metadata=metadata(owner.principal), timeout=3
             )
         assert late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert await statuses(sees, webhook_id) == {"waiting": 1000, "failed": 100}
-    assert await retry(owner, webhook_id, request.request_id) == 100, "the same key does the rest"
+    done = (await statuses(sees, webhook_id))["waiting"]
+    assert done in {500, 1000}, "as many transactions as there was time for"
+    rest = await retry(owner, webhook_id, request.request_id)
+    assert rest == 1100 - done, "the same key does the rest"
     assert await statuses(sees, webhook_id) == {"waiting": 1100}

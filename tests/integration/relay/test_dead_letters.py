@@ -311,7 +311,7 @@ async def test_more_than_fit_a_transaction_are_discarded(desk: Desk) -> None:
 async def test_what_a_call_did_before_its_time_was_over_stands(
     desk: Desk, action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The call's own time is what is over, however long the first thousand take.
+    # The call's own time is what is over.
     monkeypatch.setattr(postgres, "LOCK_TIMEOUT_MS", 60_000)
     await desk.set_many_aside(1001, "ord_of_many")
     method: Callable[..., Awaitable[Any]] = desk.stub.ReplayDeadLetters
@@ -327,8 +327,9 @@ async def test_what_a_call_did_before_its_time_was_over_stands(
         with pytest.raises(grpc.aio.AioRpcError) as late:
             await method(request, metadata=metadata(desk.manager), timeout=3)
         assert late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert desk.interventions(action) == 1000
-    left = 1001 if action == "replay" else 1
+    done = desk.interventions(action)
+    assert done in {500, 1000}, "as many transactions as there was time for"
+    left = 1001 if action == "replay" else 1001 - done
     assert (await desk.call(method, request)).count == left, "the second call does the rest"
     assert desk.interventions(action) == 1001
 

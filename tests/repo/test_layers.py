@@ -22,6 +22,7 @@ ADAPTERS: dict[str, set[str]] = {
     "services/bandit/copies.py": {"structlog"},
     "services/bandit/metrics.py": {"prometheus_client"},
     "services/coordinator/documents.py": {"yaml"},
+    "services/coordinator/feedback/jobs.py": {"structlog"},
     "services/coordinator/metrics.py": {"opentelemetry", "prometheus_client"},
     "services/learning/jobs.py": {"structlog"},
     "services/learning/metrics.py": {"prometheus_client"},

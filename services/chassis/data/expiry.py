@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
+
+import structlog
 
 from services.chassis.data.postgres import FAULTS, Database
 
@@ -12,6 +13,8 @@ from services.chassis.data.postgres import FAULTS, Database
 REMEMBERED = timedelta(hours=50)
 _BATCH = 500
 _EVERY_S = 600.0
+
+_log = structlog.get_logger(__name__)
 
 
 class Expiry:
@@ -48,12 +51,10 @@ class Expiry:
         """A round every ten minutes, until cancelled."""
         while True:
             await asyncio.sleep(_EVERY_S)
-            # Later is early enough: what has expired does not count even while it is there.
-            with suppress(*FAULTS):
-                await self.delete()
+            await self.delete()
 
     async def delete(self) -> int:
-        """One round; how many rows it deleted."""
+        """One round; how many rows it deleted. What it cannot delete is left for the next."""
         return sum(
             [
                 await self._delete(statement, tenant_id)
@@ -64,10 +65,15 @@ class Expiry:
 
     async def _delete(self, statement: str, tenant_id: UUID) -> int:
         deleted = 0
-        while True:
-            async with self._database.tenant(tenant_id) as connection:
-                tag = await connection.execute(statement, tenant_id, self._clock(), _BATCH)
-            count = int(tag.rpartition(" ")[2])
-            deleted += count
-            if count < _BATCH:
-                return deleted
+        # Later is early enough: what has expired does not count even while it is there.
+        try:
+            while True:
+                async with self._database.tenant(tenant_id) as connection:
+                    tag = await connection.execute(statement, tenant_id, self._clock(), _BATCH)
+                count = int(tag.rpartition(" ")[2])
+                deleted += count
+                if count < _BATCH:
+                    return deleted
+        except FAULTS as fault:
+            _log.warning("expiry.put_off", tenant=str(tenant_id), error=type(fault).__name__)
+            return deleted

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
+
+import structlog
 
 from services.chassis.data.outbox import OutboxEvent
 from services.chassis.data.postgres import FAULTS
@@ -13,6 +14,8 @@ from services.coordinator.feedback.events import conversation_abandoned
 from services.coordinator.feedback.store import FeedbackStore
 
 _LONGEST_WAIT_S = 60.0
+
+_log = structlog.get_logger(__name__)
 
 
 class Abandonment:
@@ -48,9 +51,7 @@ class Abandonment:
         """A round every minute, or more often where conversations are given up soon."""
         while True:
             await asyncio.sleep(self._pause_s)
-            # The next round finds what this one could not mark.
-            with suppress(*FAULTS):
-                await self.tell()
+            await self.tell()
 
     async def tell(self) -> int:
         """One round; how many conversations it told of."""
@@ -58,9 +59,13 @@ class Abandonment:
 
     async def _tell_of(self, tenant_id: UUID) -> int:
         told = 0
-        while marked := await self._mark(tenant_id):
-            self._committed()
-            told += marked
+        try:
+            while marked := await self._mark(tenant_id):
+                self._committed()
+                told += marked
+        except FAULTS as fault:
+            # The next round finds what this one could not mark.
+            _log.warning("abandoned.put_off", tenant=str(tenant_id), error=type(fault).__name__)
         return told
 
     async def _mark(self, tenant_id: UUID) -> int:

@@ -118,3 +118,18 @@ async def test_a_round_deletes_more_than_one_batch(
     )
     expiry.served(tenant_id)
     assert await expiry.delete() == 1100
+
+
+async def test_a_tenant_whose_rows_are_held_keeps_nobody_elses(
+    expiry: Expiry, sees: Connection, schema: str, clock: Clock
+) -> None:
+    held, other = uuid4(), uuid4()
+    for tenant_id in (held, other):
+        await put(sees, schema, tenant_id, clock.now)
+        expiry.served(tenant_id)
+    async with sees.transaction():
+        lock = f"SELECT 1 FROM {schema}.idempotency_keys WHERE tenant_id = $1 FOR UPDATE"
+        await sees.execute(lock, held)
+        assert await expiry.delete() == 1
+    assert await count(sees, schema, held) == 1
+    assert await expiry.delete() == 1

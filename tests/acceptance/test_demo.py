@@ -37,7 +37,9 @@ def errors(written: str) -> Iterator[str]:
     """Lines that a process logged as errors, ours in JSON and the servers' in their own way."""
     for line in written.splitlines():
         if line.startswith("{"):
-            if json.loads(line)["level"] not in {"debug", "info", "warning"}:
+            told = json.loads(line)
+            # Of the supervisor's, which have no level, one tells late that all of it is up.
+            if told.get("level", told["event"]) not in {"debug", "info", "warning", "ready"}:
                 yield line
         elif any(word in line for word in ("ERROR", "FATAL", "PANIC", "Traceback")):
             yield line

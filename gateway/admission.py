@@ -16,7 +16,7 @@ import limits
 
 from gateway.exchange import Exchange
 from gateway.identity.authenticator import Authenticator, Caller
-from gateway.identity.tokens import EXPIRED
+from gateway.identity.tokens import EXPIRED, REVOKED
 from gateway.ratelimits import RateLimits
 from services.chassis.rpc.errors import Failure
 
@@ -56,13 +56,13 @@ class Admission:
     def counting(self, address: str) -> Iterator[None]:
         """Counts UNAUTHENTICATED as a failure of an address, RATE_LIMITED beyond the limit.
 
-        What has expired once held, and is no guess.
+        What has expired or was revoked once held, and is no guess.
         """
         try:
             yield
         except Failure as failure:
             is_guess = failure.code is grpc.StatusCode.UNAUTHENTICATED
-            if not is_guess or failure.metadata["problem"] == EXPIRED:
+            if not is_guess or failure.metadata["problem"] in {EXPIRED, REVOKED}:
                 raise
             verdict = self.rate_limits.hit(self.limit, _COUNTED_AS, address)
             if verdict.allowed:

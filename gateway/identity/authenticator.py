@@ -14,7 +14,7 @@ from gateway.identity.convert import tenant_not_found
 from gateway.identity.cookies import SELECTOR_HEADER, Headers, Origins, find_cookie
 from gateway.identity.model import PREFIX, ApiKey, Tenant, read_key
 from gateway.identity.store import IdentityStore
-from gateway.identity.tokens import EXPIRED, AccessTokens
+from gateway.identity.tokens import EXPIRED, REVOKED, AccessTokens
 from services.chassis.data.ids import from_id, to_id
 from services.chassis.rpc.errors import unauthenticated
 from services.chassis.rpc.identity import Principal, Role
@@ -168,7 +168,7 @@ class Authenticator:
 
     async def _with_key(self, key: ApiKey, credential: str, expires: datetime | None) -> Caller:
         if not key.works(self._clock()):
-            raise unauthenticated("revoked" if key.revoke_time else EXPIRED)
+            raise unauthenticated(REVOKED if key.revoke_time else EXPIRED)
         tenant = await self.tenant(key.tenant_id)
         principal = Principal(key.tenant_id, to_id("key", key.api_key_id), key.roles)
         requests_per_minute = key.requests_per_minute or tenant.requests_per_minute

@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
+_LONG_AGO = float("-inf")
+
 
 class ReadThroughCache(Generic[Key, Value]):
     """Values by key, read with `read` when they are missing or older than `lifetime_s`.
@@ -49,13 +51,14 @@ class ReadThroughCache(Generic[Key, Value]):
         return None if kept is None else kept[0]
 
     def forget(self, key: Key) -> None:
-        """Has the next `get` read again, also if a read is going on."""
-        self._kept.pop(key, None)
+        """Has the next `get` read again, also if a read is going on; `last` is as it was."""
+        if key in self._kept:
+            self._kept[key] = (self._kept[key][0], _LONG_AGO)
         self._reading.pop(key, None)
 
     def forget_all(self) -> None:
-        """Has every `get` read again."""
-        self._kept.clear()
+        """Has every `get` read again; `last` is as it was."""
+        self._kept = {key: (value, _LONG_AGO) for key, (value, _) in self._kept.items()}
         self._reading.clear()
 
     async def _fetch(self, key: Key) -> Value:

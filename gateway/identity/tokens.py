@@ -25,6 +25,7 @@ AUDIENCE = "maitred"
 ISSUER = "maitred-gateway"
 # What a credential that held once is refused with.
 EXPIRED = "expired"
+REVOKED = "revoked"
 _MOST_KEPT = 16_384
 _LONGEST = 2048
 

@@ -7,10 +7,12 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest_asyncio
+import redis
 
 from gateway.identity.model import SECRET_BYTES, write_key
 from tests.integration.edge.serving import House, Tenant, house
 from tests.support.servers import MigratedDatabase
+from tests.support.services import eventually
 from tests.support.sockets import socket
 
 FEW = 5
@@ -43,6 +45,12 @@ async def new_key(served: House, tenant: Tenant) -> str:
     async with served.client(tenant.manager_key) as manager:
         body = {"display_name": "till", "roles": ["ROLE_STAFF"]}
         return str((await manager.post("/api/v1/api-keys", json=body)).json()["secret"])
+
+
+def listeners(redis_url: str) -> set[str]:
+    """The numbers of the connections that listen for what others tell."""
+    with redis.Redis.from_url(redis_url) as client:
+        return {one["id"] for one in client.client_list(_type="pubsub") if one["sub"] != "0"}
 
 
 def token(guest: httpx.AsyncClient) -> str:
@@ -86,6 +94,37 @@ async def test_a_secret_is_not_tried_out_on_a_key_that_is_known(
     forged = key[:-4] + "AAAA"
     refused = [await shows(served, address, forged) for _ in range(FEW + 1)]
     assert refused == [401] * FEW + [429]
+    assert await shows(served, address, key) == 200
+
+
+async def test_keys_that_held_once_are_no_guesses(served: House, tenant: Tenant) -> None:
+    address, body = "127.0.2.4", {"display_name": "till", "roles": ["ROLE_STAFF"]}
+    async with served.client(tenant.manager_key) as manager:
+        old = (await manager.post("/api/v1/api-keys", json=body)).json()
+        assert await shows(served, address, old["secret"]) == 200
+        number = old["api_key"]["api_key_id"]
+        await manager.post(f"/api/v1/api-keys/{number}:revoke", json={})
+    refused = [await shows(served, address, old["secret"]) for _ in range(FEW + 2)]
+    assert refused == [401] * (FEW + 2)
+    assert await shows(served, address, await new_key(served, tenant)) == 200
+
+
+async def test_who_was_known_before_news_were_missed_is_not_shut_out(
+    served: House, tenant: Tenant, redis_url: str
+) -> None:
+    address = "127.0.2.5"
+    key = await new_key(served, tenant)
+    assert await shows(served, address, key) == 200
+    for _ in range(FEW + 1):
+        await shows(served, address, made_up(tenant))
+    before = listeners(redis_url)
+    with redis.Redis.from_url(redis_url) as client:
+        client.client_kill_filter(_type="pubsub")
+
+    async def listens_again() -> bool:
+        return len(listeners(redis_url) - before) == len(before)
+
+    await eventually(listens_again)
     assert await shows(served, address, key) == 200
 
 

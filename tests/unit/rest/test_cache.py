@@ -47,6 +47,17 @@ async def test_those_who_ask_at_once_wait_for_one_read() -> None:
     assert await asyncio.gather(*asking[1:]) == ["a1"] * 4
 
 
+async def test_what_is_forgotten_is_read_anew_and_yet_known() -> None:
+    source = Source()
+    assert [await source.cache.get(key) for key in "ab"] == ["a1", "b2"]
+    source.cache.forget("a")
+    assert [source.cache.last(key) for key in "abc"] == ["a1", "b2", None]
+    assert [await source.cache.get(key) for key in "ab"] == ["a3", "b2"]
+    source.cache.forget_all()
+    assert [source.cache.last(key) for key in "ab"] == ["a3", "b2"]
+    assert [await source.cache.get(key) for key in "ab"] == ["a4", "b5"]
+
+
 async def test_what_is_forgotten_while_it_is_read_is_not_kept() -> None:
     source = Source()
     source.open.clear()

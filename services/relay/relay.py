@@ -23,8 +23,10 @@ _RETRY_S = 0.25
 _BATCHES_AHEAD = 4
 _LETTERS_AT_ONCE = 1000
 _COUNT_LETTERS_EVERY_S = 5.0
-# At most this share of the time goes into counting what waits.
+# At most this share of the time goes into counting what waits, as long as that keeps nobody in the
+# dark: a database that was away is looked at again soon, for all the time the last look took.
 _LOOKING_SHARE = 0.1
+_LONGEST_PAUSE_S = 30.0
 
 _log = structlog.get_logger(__name__)
 
@@ -131,7 +133,7 @@ class Relay:
                 if clock() >= count_at:
                     self._metrics.letters(await self._store.count_letters())
                     count_at = clock() + _COUNT_LETTERS_EVERY_S
-            await asyncio.sleep(max(self._config.poll_s, (clock() - began) / _LOOKING_SHARE))
+            await asyncio.sleep(max(self._config.poll_s, pause_after(clock() - began)))
 
     async def trim(self) -> None:
         """Removes what is older than retention, and makes the log's next month in time."""
@@ -221,3 +223,8 @@ class Relay:
 
     async def _trim_streams(self) -> None:
         await self._publisher.trim([*self._held])
+
+
+def pause_after(took_s: float) -> float:
+    """Seconds to leave the database alone for after a look that took so many."""
+    return min(took_s / _LOOKING_SHARE, _LONGEST_PAUSE_S)

@@ -108,9 +108,9 @@ def print_jobs(jobs: "Sequence[Mapping[str, Any]]", width: int | None) -> None:
     if width is None or width >= _COMPLETE:
         print_table(_HEADS, [_told(job) for job in jobs])
         return
-    rows = []
+    rows, room = [], max(0, width - _BEFORE)
     for number, task, _, status, _, progress, error, deferred in map(_told, jobs):
-        rows.append((number, task, status, deferred, (error or progress)[: width - _BEFORE]))
+        rows.append((number, task, status, deferred, (error or progress)[:room]))
     print_table(("job", "task", "status", "deferred", "detail"), rows)
 
 

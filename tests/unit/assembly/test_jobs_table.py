@@ -46,6 +46,15 @@ def test_at_80_columns_a_job_is_one_line(capsys: pytest.CaptureFixture[str]) -> 
         assert all(word in line for word in words), line
 
 
+@pytest.mark.parametrize("width", [64, 60, 20])
+def test_where_there_is_no_room_for_details_none_are_told(
+    capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    _, _, failed, running = lines(capsys, width)
+    assert failed.endswith("07-01 12:00"), failed
+    assert running.endswith("07-01 18:30"), running
+
+
 @pytest.mark.parametrize("width", [140, None])
 def test_with_room_all_of_a_job_is_told(
     capsys: pytest.CaptureFixture[str], width: int | None

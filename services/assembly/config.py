@@ -1,7 +1,7 @@
 """Settings of the assembly itself: the servers behind every service, and where state is kept."""
 
 from services.assembly.network import QUIET_PORTS
-from services.chassis.run.config import Settings, setting
+from services.chassis.run.config import RedisUrl, Settings, setting
 
 
 class AssemblyConfig(Settings):
@@ -14,7 +14,7 @@ class AssemblyConfig(Settings):
         env="DATABASE_URL",
         sensitive=True,
     )
-    redis_url: str = setting(
+    redis_url: RedisUrl = setting(
         "",
         "Redis 7 or Valkey 8, or newer; empty to run an embedded one.",
         env="REDIS_URL",

@@ -104,6 +104,8 @@ class Mesh:
         # What is imported by now is shared by all the children.
         gc.collect()
         gc.freeze()
+        if "valkey" not in self._servers:
+            self._once("redis", self._find_redis, "answers")
         self._once("migrations", self._migrate, "every schema at its newest revision")
         self._supervisor.start(self._target(target) for target in TARGETS)
         self._once("demo", self._seed, "tenants, menus and keys")
@@ -139,6 +141,17 @@ class Mesh:
         began = monotonic()
         self._supervisor.finish(name, fork(name, body, self._home.log(name)))
         self._report.done(name, outcome, monotonic() - began)
+
+    def _find_redis(self, _ready: Callable[[], None]) -> int:
+        # Services would wait for it in silence.
+        from services.assembly.checks.finding import Verdict
+        from services.assembly.checks.servers import check_redis
+
+        found = asyncio.run(check_redis(self._local.redis_url))
+        if found.verdict is Verdict.GOOD:
+            return 0
+        print(f"Redis: {found.text}; {found.remedy}.")
+        return 1
 
     def _migrate(self, _ready: Callable[[], None]) -> int:
         try:

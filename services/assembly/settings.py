@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from services.chassis.run.config import Settings
 
 
@@ -18,16 +20,14 @@ def invalid_settings(error: ValueError) -> list[str] | None:
     classes: list[type[Settings]] = [AssemblyConfig, *(one.load().config for one in TARGETS)]
     for settings in classes:
         if settings.__name__ == error.title:
-            problems = error.errors(include_url=False)
-            named = [_variable(settings, problem["loc"]) for problem in problems]
-            return [
-                f"{name}={problem['input']}: {problem['msg'].lower()}"
-                for name, problem in zip(named, problems, strict=True)
-            ]
+            return [_sentence(settings, problem) for problem in error.errors(include_url=False)]
     return None
 
 
-def _variable(settings: "type[Settings]", location: tuple[int | str, ...]) -> str:
-    """The name people set: pydantic names the field, or its alias, which is that name."""
-    name = str(location[0])
-    return settings.variable(name) if name in settings.model_fields else name
+def _sentence(settings: "type[Settings]", problem: "ErrorDetails") -> str:
+    # pydantic names the field, or its alias.
+    located = str(problem["loc"][0])
+    field = next(one for one in settings.model_fields if located in {one, settings.variable(one)})
+    shown = settings.shown(field, str(problem["input"]))
+    said = problem["msg"].removeprefix("Value error, ").lower()
+    return f"{settings.variable(field)}={shown}: {said}"

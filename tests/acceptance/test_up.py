@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import httpx
@@ -21,10 +22,12 @@ from tests.support.servers import Servers
 TARGETS = ["relay", "orders", "retrieval", "bandit", "learning", "worker", "coordinator", "gateway"]
 
 
-def maitred(home: Home, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def maitred(
+    home: Home, *arguments: str, settings: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "services.assembly.cli", *arguments],
-        env=own_environment(home) | {"COLUMNS": "200"},
+        env=own_environment(home) | {"COLUMNS": "200"} | dict(settings or {}),
         capture_output=True,
         text=True,
         check=False,
@@ -152,6 +155,23 @@ def test_a_detached_mesh_outlives_its_command_until_it_is_taken_down(home: Home)
     assert stopped.stdout.startswith("Stopped.")
     assert maitred(detached, "status").returncode == 3
     assert maitred(detached, "down").stdout == "Nothing is running.\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://:secret@127.0.0.1:1/0", "no answer at 127.0.0.1:1"),
+        ("http://:secret@127.0.0.1", "REDIS_URL=•••: must begin with redis://"),
+    ],
+)
+def test_a_redis_that_cannot_be_had_is_told_at_once(home: Home, url: str, said: str) -> None:
+    ours = Home(home.path / "elsewhere").ensure()
+    refused = maitred(ours, "up", "--port", "0", settings={"REDIS_URL": url})
+    assert refused.returncode == 1
+    told = " ".join((refused.stdout + refused.stderr).split())
+    assert said in told
+    assert "secret" not in told
+    assert "Traceback" not in told
 
 
 def test_servers_of_your_own_are_used_instead_of_embedded_ones(

@@ -20,7 +20,7 @@ VALKEY = 8
 
 async def check_servers(site: Site) -> list[Finding]:
     """Both servers and every schema."""
-    return [await _redis(site.redis_url), *await _postgres(site.database_url)]
+    return [await check_redis(site.redis_url), *await _postgres(site.database_url)]
 
 
 async def _postgres(url: str) -> list[Finding]:
@@ -51,7 +51,8 @@ async def _schema(connection: Connection, target: str) -> Finding:
     return Finding(AREA, subject, f"at {schema.head}")
 
 
-async def _redis(url: str) -> Finding:
+async def check_redis(url: str) -> Finding:
+    """Whether a Redis answers, and is new enough."""
     # The stubs type answers for every protocol and decoding at once.
     client: Any = open_redis(url)
     try:

@@ -11,9 +11,9 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -54,6 +54,16 @@ def setting(
         json_schema_extra=cast("dict[str, Any]", extra),
         **constraints,
     )
+
+
+def _redis_url(url: str) -> str:
+    if url and not url.startswith(("redis://", "rediss://")):
+        raise ValueError("must begin with redis:// or rediss://")
+    return url
+
+
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+"""Where a Redis or Valkey is, or empty."""
 
 
 def peer(name: str, default: str) -> Any:
@@ -99,6 +109,11 @@ class Settings(BaseSettings):
             alias if isinstance(alias, str) else f"{cls.model_config['env_prefix']}{field}".upper()
         )
 
+    @classmethod
+    def shown(cls, field: str, text: str) -> str:
+        """A field's value as people may see it: `•••` if it is sensitive and not empty."""
+        return HIDDEN if text and _extra(cls.model_fields[field])["sensitive"] else text
+
     def peers(self) -> dict[str, str]:
         """Targets of the services named with `peer`, by service."""
         return {
@@ -125,7 +140,7 @@ class ProcessConfig(Settings):
         "", "Postgres of this service, with its own role; empty for none.", sensitive=True
     )
     database_pool: int = setting(8, "Most connections to Postgres, 1 to 32.", ge=1, le=32)
-    redis_url: str = setting(
+    redis_url: RedisUrl = setting(
         "", "Redis or Valkey; empty for none.", env="REDIS_URL", sensitive=True
     )
     mesh_public_keys: str = setting(
@@ -213,8 +228,9 @@ def describe(settings: Settings) -> list[Row]:
             source = "default"
         else:
             source = origins.get(name, "argument")
-        shown = HIDDEN if value and _extra(field)["sensitive"] else _text(value)
-        rows.append(Row(cls.variable(name), shown, source, field.description or ""))
+        rows.append(
+            Row(cls.variable(name), cls.shown(name, _text(value)), source, field.description or "")
+        )
     return rows
 
 

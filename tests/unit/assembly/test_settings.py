@@ -17,5 +17,14 @@ def test_a_setting_out_of_range_is_named_as_people_set_it() -> None:
     assert [one.partition(": ")[0] for one in sentences] == ["MAITRED_ORDERS_QUOTE_LIFETIME_S=-5"]
 
 
+def test_what_is_secret_is_named_and_not_shown() -> None:
+    with pytest.raises(ValidationError) as raised:
+        OrdersConfig(redis_url="http://:secret@example.test")
+
+    assert invalid_settings(raised.value) == [
+        "REDIS_URL=•••: must begin with redis:// or rediss://"
+    ]
+
+
 def test_other_errors_are_nobodys_setting() -> None:
     assert invalid_settings(ValueError("something else")) is None

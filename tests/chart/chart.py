@@ -93,17 +93,26 @@ EVERYTHING: Values = {
 
 def render(values: Values | None = None) -> Sequence[Rendered]:
     """Every object of a release with these values on top of the defaults."""
-    with helm_python.Chart.load(CHART) as chart:
-        files: Mapping[str, str] = chart.render(
-            dict(values or {}), name=RELEASE, namespace=NAMESPACE
-        )
     return [
         rendered
-        for name, text in files.items()
+        for name, text in _files(values).items()
         if name.endswith(".yaml")
         for rendered in yaml.safe_load_all(text)
         if rendered
     ]
+
+
+def notes(values: Values | None = None) -> str:
+    """What who installs a release with these values is told."""
+    return _files(values)["maitred/templates/NOTES.txt"]
+
+
+def _files(values: Values | None) -> Mapping[str, str]:
+    with helm_python.Chart.load(CHART) as chart:
+        files: Mapping[str, str] = chart.render(
+            dict(values or {}), name=RELEASE, namespace=NAMESPACE
+        )
+    return files
 
 
 def of_kind(kind: str, rendered: Sequence[Rendered]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tests.chart.chart import (
     Values,
     container,
     environment,
+    notes,
     of_kind,
     pod,
     render,
@@ -197,6 +198,26 @@ def test_the_gateway_is_told_which_proxies_it_may_believe() -> None:
         rendered = render({"trustedProxies": networks})
         variables = environment(of_kind("Deployment", rendered)["gateway"], rendered)
         assert variables.get("MAITRED_GATEWAY_TRUSTED_PROXIES") == told
+
+
+@pytest.mark.parametrize(
+    ("values", "is_told"),
+    [
+        ({"ingress": {"enabled": True, "host": "eat.example.com"}}, True),
+        (
+            {
+                "ingress": {"enabled": True, "host": "eat.example.com"},
+                "trustedProxies": ["10.0.0.0/8"],
+            },
+            False,
+        ),
+        ({}, False),
+    ],
+)
+def test_who_puts_an_ingress_before_guests_is_told_to_name_it(
+    values: Values, is_told: bool
+) -> None:
+    assert ("Set trustedProxies" in notes(values)) == is_told
 
 
 def test_an_autoscaler_is_not_fought_by_a_number_of_replicas() -> None:

@@ -13,5 +13,10 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(*heads, box=SIMPLE_HEAD)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(_printable, row))
     Console(width=_AS_WIDE_AS_IT_TAKES, highlight=False, markup=False).print(table)
+
+
+def _printable(text: str) -> str:
+    """The text on one line. What others wrote, as in an error, must not steer the terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

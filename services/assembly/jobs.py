@@ -3,7 +3,8 @@
 It works while no worker lives: that is when people most want to see what waits.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,8 +13,10 @@ from google.protobuf.message import Message
 
 from services.assembly.refusal import Refusal
 from services.chassis.data.jobs import from_job_id
+from services.chassis.data.migrate import SchemaMismatch, check_schema
 from services.chassis.data.postgres import Database
 from services.worker.convert import from_job, from_schedule, from_state
+from services.worker.migrations import SCHEMA
 from services.worker.state import JobState
 from services.worker.store import JobStore
 
@@ -27,23 +30,22 @@ async def listed(url: str, queue: str, state: JobState | None, limit: int) -> li
         state: only those in it; None for all.
         limit: at most so many.
     """
-    async with Database.connect(url, max_size=1) as database:
-        jobs = await JobStore(database).page(None, None, queue, "", state, limit)
+    async with _store(url) as store:
+        jobs = await store.page(None, None, queue, "", state, limit)
     return [_plain(from_job(job)) for job in jobs]
 
 
 async def scheduled(url: str) -> list[dict[str, Any]]:
     """The schedules workers were last configured with."""
-    async with Database.connect(url, max_size=1) as database:
-        schedules = await JobStore(database).schedules()
+    async with _store(url) as store:
+        schedules = await store.schedules()
     now = datetime.now(UTC)
     return [_plain(from_schedule(one, now)) for one in schedules]
 
 
 async def state(url: str) -> dict[str, Any]:
     """Workers and queues, as `/health/workers` tells of them."""
-    async with Database.connect(url, max_size=1) as database:
-        store = JobStore(database)
+    async with _store(url) as store:
         return _plain(from_state(await store.workers(), await store.queues()))
 
 
@@ -58,14 +60,29 @@ async def retried(url: str, names: Sequence[str], *, failed: bool) -> list[int]:
     Raises:
         Refusal: one of `names` is none of a failed job; those before it run again.
     """
-    async with Database.connect(url, max_size=1) as database:
-        store = JobStore(database)
+    async with _store(url) as store:
         numbers = [_number(name) for name in names]
         for number in numbers:
             if not await store.retry(number):
                 raise Refusal(f"job {number} has not failed, or there is none of that number.")
         others = await store.failed() if failed else []
         return [*numbers, *[number for number in others if await store.retry(number)]]
+
+
+@asynccontextmanager
+async def _store(url: str) -> AsyncIterator[JobStore]:
+    """The jobs of a database.
+
+    Raises:
+        Refusal: it does not answer, or is not migrated.
+    """
+    try:
+        async with Database.connect(url, max_size=1) as database:
+            async with database.connection() as connection:
+                await check_schema(connection, SCHEMA)
+            yield JobStore(database)
+    except (OSError, SchemaMismatch) as error:
+        raise Refusal(f"no jobs can be read: {error}") from error
 
 
 def _number(name: str) -> int:

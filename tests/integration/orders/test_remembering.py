@@ -10,7 +10,7 @@ from services.chassis.data.ids import from_id
 from services.chassis.data.postgres import Connection
 from tests.integration.orders.serving import OrdersClient, cart, lasting, serving
 from tests.support.servers import MigratedDatabase
-from tests.support.services import failure, guest
+from tests.support.services import eventually, failure, guest
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -113,3 +113,33 @@ async def test_a_key_that_came_before_says_so_whatever_else_is_wrong(
         client.place(owner, second.quote_id, key="k", quote_signature=first.signature)
     )
     assert refused.reason == "IDEMPOTENCY_KEY_REUSED"
+
+
+async def test_an_order_that_was_called_off_while_it_waited_is_placed_when_asked_for_again(
+    client: OrdersClient, tenant_id: UUID, sees: Connection
+) -> None:
+    owner = guest(tenant_id)
+    await sees.execute(
+        "INSERT INTO orders.stock (tenant_id, product_id, count) VALUES ($1, 'latte', 1)", tenant_id
+    )
+    quote = await client.quote(owner)
+    async with sees.transaction():
+        await sees.execute("SELECT FROM orders.stock WHERE tenant_id = $1 FOR UPDATE", tenant_id)
+        call = asyncio.create_task(client.place(owner, quote.quote_id, key="k"))
+        await eventually(lambda: _waits(sees))
+        call.cancel()
+        await asyncio.wait([call])
+    order, _ = await client.place(owner, quote.quote_id, key="k")
+    again, is_replayed = await client.place(owner, quote.quote_id)
+    assert is_replayed
+    assert again == order
+    assert await count_orders(sees, tenant_id) == 1
+
+
+async def _waits(sees: Connection) -> bool:
+    """Whether an order waits for what this connection's transaction holds."""
+    waiting: bool = await sees.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted"
+        " AND transactionid = pg_current_xact_id_if_assigned()::xid)"
+    )
+    return waiting

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import grpc
 import httpx
@@ -60,7 +60,7 @@ async def _key(address: str) -> str:
         tenants = tenant_service_pb2_grpc.TenantServiceStub(channel)
         created = await tenants.CreateTenant(
             tenant_service_pb2.CreateTenantRequest(
-                slug="workers", display_name="Workers", time_zone="Europe/Rome"
+                slug=f"workers-{uuid4().hex[:8]}", display_name="Workers", time_zone="Europe/Rome"
             ),
             metadata=metadata(Principal(UUID(int=0), "svc_tests", admin)),
         )
